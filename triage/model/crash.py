@@ -1,0 +1,198 @@
+"""What a crash is: everything that was read, before anyone judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from triage.model.evidence import Evidence
+from triage.model.position import Position
+from triage.model.stack import Thread
+
+
+class Timing(StrEnum):
+    """Whether an error is reported by the call that caused it."""
+
+    SYNCHRONOUS = "synchronous"
+    ASYNCHRONOUS = "asynchronous"
+
+
+class Role(StrEnum):
+    """What part an error plays in the crash."""
+
+    CAUSE = "cause"
+    CONSEQUENCE = "consequence"
+    UNCLEAR = "unclear"
+
+
+class Symbols(StrEnum):
+    """What a module's symbols allow the debugger to say."""
+
+    FULL = "full"
+    SYMBOLS_ONLY = "symbols-only"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """The signal that ended the process."""
+
+    name: str
+    number: int | None = None
+    code: str | None = None
+    fault_address: str | None = None
+    at: Position | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorRecord:
+    """One error that some layer reported; `api` names the layer.
+
+    `file` and `line` are the place in the source that the message itself names.
+    """
+
+    api: str
+    code: int | None = None
+    name: str | None = None
+    message: str | None = None
+    file: str | None = None
+    line: int | None = None
+    timing: Timing | None = None
+    sticky: bool | None = None
+    role: Role = Role.UNCLEAR
+    count: int = 1
+    at: Position | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """An executable or shared library in the process."""
+
+    name: str
+    path: str | None = None
+    build_id: str | None = None
+    version: str | None = None
+    symbols: Symbols | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """A GPU that the crashed process could use; memory in MiB."""
+
+    name: str | None = None
+    memory_total: int | None = None
+    memory_free: int | None = None
+    compute_capability: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFile:
+    """The model that was being run; `file_size` in bytes."""
+
+    path: str | None = None
+    architecture: str | None = None
+    quantization: str | None = None
+    file_size: int | None = None
+    tensor_count: int | None = None
+    layer_count: int | None = None
+    context_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """The circumstances of the crash, as far as the inputs state them.
+
+    `variables` maps a variable to its value, and to None where it is known to be unset; a variable
+    that is not in it is simply not known. `options` are the engine's settings by option name,
+    from the command line or the engine's own log; `where` tells the position of each fact.
+    """
+
+    os: str | None = None
+    arch: str | None = None
+    gpus: tuple[Gpu, ...] = ()
+    driver: str | None = None
+    cuda_runtime: str | None = None
+    cuda_toolkit: str | None = None
+    command_line: tuple[str, ...] | None = None
+    variables: Mapping[str, str | None] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+    container: str | None = None
+    model: ModelFile | None = None
+    where: Mapping[str, Position] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """The program that crashed, by the name its users know."""
+
+    name: str
+    version: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportWarning:
+    """Something the reader of the report should know about the reading itself."""
+
+    code: str
+    message: str
+    at: Position | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """A line that was kept because a format or a signature asks for it."""
+
+    text: str
+    at: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragment:
+    """What one reader found in one input: a part of a crash.
+
+    `signal_rank` says how directly the signal was observed (0 core dump, 1 debugger, 2 kernel,
+    3 the program's own words, 4 shell); `claimed` holds the lines that were understood.
+    """
+
+    dialect: str
+    threads: tuple[Thread, ...] = ()
+    errors: tuple[ErrorRecord, ...] = ()
+    signal: Signal | None = None
+    signal_rank: int = 9
+    modules: tuple[Module, ...] = ()
+    engine: Engine | None = None
+    environment: Environment = field(default_factory=Environment)
+    warnings: tuple[ReportWarning, ...] = ()
+    claimed: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlamedFrame:
+    """The frame that a maintainer would look at first, by position in the report."""
+
+    thread: int
+    frame: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    """One incident: every fragment of every input, joined."""
+
+    engine: Engine | None = None
+    signal: Signal | None = None
+    errors: tuple[ErrorRecord, ...] = ()
+    threads: tuple[Thread, ...] = ()
+    crashed_thread: int | None = None
+    blamed_frame: BlamedFrame | None = None
+    modules: tuple[Module, ...] = ()
+    environment: Environment = field(default_factory=Environment)
+    lines: tuple[LogLine, ...] = ()
+    warnings: tuple[ReportWarning, ...] = ()
+
+    @property
+    def is_crash(self) -> bool:
+        """Tell whether anything at all failed."""
+        return bool(self.signal or self.errors or any(t.frames for t in self.threads))

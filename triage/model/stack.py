@@ -1,0 +1,80 @@
+"""Frames and threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from triage.model.position import Position
+
+
+class FrameKind(StrEnum):
+    """What kind of code a frame runs."""
+
+    HOST = "host"
+    GPU = "gpu"
+    SIGNAL_HANDLER = "signal-handler"
+    PYTHON = "python"
+    KERNEL = "kernel"
+
+
+class Trust(StrEnum):
+    """How a frame's function was found, best first."""
+
+    DEBUG_INFO = "debug-info"
+    SYMBOL = "symbol"
+    ADDRESS_ONLY = "address-only"
+    TEXT = "text"
+
+
+class ThreadKind(StrEnum):
+    """What kind of thread a stack trace belongs to."""
+
+    HOST = "host"
+    GPU = "gpu"
+    PYTHON = "python"
+    GO = "go"
+    JAVA = "java"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One frame of a stack trace; index 0 is the innermost.
+
+    `launch` is a kernel's launch geometry as printed, `noise` names the noise list that the frame
+    is on and is None for a frame that can be blamed.
+    """
+
+    index: int
+    function: str | None = None
+    args: str | None = None
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    module: str | None = None
+    offset: str | None = None
+    address: str | None = None
+    inlined: bool = False
+    kind: FrameKind = FrameKind.HOST
+    trust: Trust = Trust.TEXT
+    noise: str | None = None
+    launch: str | None = None
+    at: Position | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """One thread and its stack trace, innermost frame first.
+
+    `id` is the debugger's number, `tid` the system's; `frames_omitted` counts frames that a limit
+    left out.
+    """
+
+    id: str | None = None
+    tid: int | None = None
+    name: str | None = None
+    kind: ThreadKind = ThreadKind.HOST
+    crashed: bool = False
+    frames: tuple[Frame, ...] = ()
+    frames_omitted: int = 0
+    at: Position | None = None
