@@ -43,7 +43,7 @@ def from_json(kind: Any, data: Any) -> Any:
         return {k: from_json(typing.get_args(kind)[1], v) for k, v in data.items()}
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = typing.get_type_hints(kind)
-        known = {f.name for f in dataclasses.fields(kind)}
+        known = _fields(kind)
         return kind(**{k: from_json(hints[k], v) for k, v in data.items() if k in known})
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(data)
@@ -77,10 +77,12 @@ def _define(kind: type, defs: dict[str, Any]) -> dict[str, Any]:
             entry["enum"] = [member.value for member in kind]
         else:
             hints = typing.get_type_hints(kind)
-            entry["properties"] = {
-                f.name: _property(hints[f.name], defs) for f in dataclasses.fields(kind)
-            }
+            entry["properties"] = {name: _property(hints[name], defs) for name in _fields(kind)}
     return {"$ref": f"#/$defs/{name}"}
+
+
+def _fields(kind: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in dataclasses.fields(kind))
 
 
 _SCALARS: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}

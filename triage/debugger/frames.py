@@ -1,0 +1,127 @@
+"""Turns the frames of gdb's machine interface into frames of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from triage.debugger.libraries import Libraries
+from triage.debugger.precheck import module_offset
+from triage.debugger.records import as_list, as_mapping, as_number, as_text
+from triage.elf.facts import CoreFacts
+from triage.model.position import Position
+from triage.model.stack import Frame, FrameKind, Trust
+
+_SIGNAL_HANDLER: Final = "<signal handler called>"
+_UNNAMED: Final = "??"
+_OPTIMIZED_OUT: Final = "<optimized out>"
+_AT_ENTRY: Final = "@entry"
+_MAX_NAME: Final = 4096
+
+
+class FrameReader:
+    """Builds the frames of one core dump.
+
+    `program_known` is false where gdb was not given the program's own file, so that what it says
+    beyond a frame of the program is a guess.
+    """
+
+    def __init__(
+        self, facts: CoreFacts, libraries: Libraries, *, program_known: bool, input_id: int
+    ) -> None:
+        self._facts = facts
+        self._libraries = libraries
+        self._program_known = program_known
+        self._at = Position(input=input_id)
+
+    def read(self, raw: Mapping[str, Any], *, args: str | None, inlined: bool) -> Frame:
+        """Build one frame from what gdb says of it."""
+        address = as_number(raw.get("addr"))
+        function = self._function(raw, address)
+        known = function is not None
+        file = as_text(raw.get("file")) if known else None
+        line = as_number(raw.get("line")) if file else None
+        return Frame(
+            index=as_number(raw.get("level")) or 0,
+            function=None if function == _SIGNAL_HANDLER else function,
+            args=args if known else None,
+            file=file,
+            line=line or None,
+            module=self._module(raw, address),
+            offset=None if known or address is None else module_offset(self._facts, address),
+            address=as_text(raw.get("addr")),
+            inlined=inlined,
+            kind=FrameKind.SIGNAL_HANDLER if function == _SIGNAL_HANDLER else FrameKind.HOST,
+            trust=_trust(function, file),
+            at=self._at,
+        )
+
+    def reliable(self, frames: Sequence[Frame]) -> int:
+        """Return how many frames were found by unwinding and not by guessing.
+
+        Beyond a frame of a file that gdb does not have, or of no file at all, it has no unwind
+        information. A call to an address outside the code is told apart: its caller is sound.
+        """
+        if self._program_known:
+            return len(frames)
+        for place, frame in enumerate(frames):
+            if not self._is_covered(frame) and not (place == 0 and frame.module is None):
+                return place + (frame.module is not None)
+        return len(frames)
+
+    def _is_covered(self, frame: Frame) -> bool:
+        if frame.kind is FrameKind.SIGNAL_HANDLER:
+            return True
+        address = as_number(frame.address)
+        library = None if address is None else self._libraries.at(address)
+        return library is not None and library.matches
+
+    def _function(self, raw: Mapping[str, Any], address: int | None) -> str | None:
+        function = as_text(raw.get("func"))
+        if function is None or function == _UNNAMED:
+            return None
+        library = None if address is None else self._libraries.at(address)
+        if library is not None and not library.matches:
+            return None
+        return function[:_MAX_NAME]
+
+    def _module(self, raw: Mapping[str, Any], address: int | None) -> str | None:
+        stated = as_text(raw.get("from"))
+        if stated is not None:
+            return stated.rpartition("/")[2]
+        if address is None:
+            return None
+        library = self._libraries.at(address)
+        if library is not None:
+            return library.name
+        mapping = self._facts.mapping_at(address)
+        return mapping.name if mapping else None
+
+
+def read_arguments(raw: Mapping[str, Any], limit: int) -> str | None:
+    """Return a frame's arguments as text, cut at `limit` characters."""
+    values: dict[str, str | None] = {}
+    for entry in map(as_mapping, as_list(raw.get("args"))):
+        name = as_text(entry.get("name"))
+        if name is not None:
+            values[name] = as_text(entry.get("value"))
+    for name in [n for n in values if n.endswith(_AT_ENTRY)]:
+        at_entry = values.pop(name)
+        plain = name.removesuffix(_AT_ENTRY)
+        if values.get(plain) in (None, _OPTIMIZED_OUT):
+            values[plain] = at_entry
+    text = ", ".join(f"{name}={_simple(value)}" for name, value in values.items())
+    return (text if len(text) <= limit else text[: limit - 1] + "…") or None
+
+
+def _simple(value: str | None) -> str:
+    # gdb shows the whole object behind a reference.
+    if value is None or value.startswith("{"):
+        return "..."
+    return value.partition(": {")[0] if value.startswith("@") else value
+
+
+def _trust(function: str | None, file: str | None) -> Trust:
+    if file is not None:
+        return Trust.DEBUG_INFO
+    return Trust.ADDRESS_ONLY if function is None else Trust.SYMBOL

@@ -1,0 +1,45 @@
+"""How much a run of the debugger may take, and how much of a stack is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Arguments(StrEnum):
+    """Whether the values of functions' arguments are read."""
+
+    NONE = "none"
+    SCALARS = "scalars"
+
+
+class Outcome(StrEnum):
+    """How a run of the debugger ended."""
+
+    OK = "ok"
+    WALL_LIMIT = "wall-limit"
+    OUTPUT_LIMIT = "output-limit"
+    DIED = "died"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GdbLimits:
+    """The limits of one core dump: times in seconds, sizes in bytes.
+
+    `inner_frames` and `outer_frames` are kept of a deep stack. A process with more than
+    `few_threads` threads keeps `many_threads_frames` of every thread but the crashed one, and one
+    with more than `detailed_threads` keeps the stacks of that many.
+    """
+
+    wall: float = 120.0
+    cpu: int = 60
+    memory: int = 16 << 30
+    output: int = 16 << 20
+    inner_frames: int = 200
+    outer_frames: int = 50
+    unwound_frames: int = 20_000
+    detailed_threads: int = 2048
+    few_threads: int = 64
+    many_threads_frames: int = 20
+    argument_text: int = 200
+    arguments: Arguments = Arguments.SCALARS

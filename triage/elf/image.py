@@ -1,0 +1,144 @@
+"""Reads what identifies an executable or a shared library and what symbols it carries."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+from triage.elf.layout import (
+    ByteOrder,
+    FileType,
+    Header,
+    SegmentType,
+    parse_header,
+    read_at,
+    read_segments,
+    segment_count,
+)
+from triage.elf.machine import machine_of
+from triage.elf.notes import find_build_id
+from triage.errors import InputError
+
+_MAX_SECTIONS: Final = 65_535
+_MAX_NAMES: Final = 1 << 20
+_MAX_NOTE: Final = 64 << 10
+_SYMTAB, _NOTE, _NOBITS, _DYNSYM = 2, 7, 8, 11
+# The table of a stripped program still names what it imports.
+_TRIVIAL_SYMBOLS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One entry of the section headers."""
+
+    name: str
+    kind: int
+    offset: int
+    size: int
+    info: int
+    align: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An ELF executable or shared library.
+
+    `has_debug_info` is about this file alone; `debug_link` says that it names a separate one.
+    """
+
+    arch: str
+    bits: int
+    byte_order: ByteOrder
+    file_type: int
+    build_id: str | None
+    has_symbols: bool
+    has_debug_info: bool
+    debug_link: bool
+
+
+def read_image(stream: BinaryIO) -> Image:
+    """Read an executable or shared library; raises InputError where it is neither."""
+    header = parse_header(read_at(stream, 0, 64))
+    if header is None:
+        raise InputError("the binary is not an ELF file", hint="give the program that crashed")
+    if header.file_type not in (FileType.EXECUTABLE, FileType.SHARED):
+        kind = "a core dump" if header.file_type == FileType.CORE else "not a program"
+        raise InputError(
+            f"the binary is an ELF file, but {kind}", hint="give the program that crashed"
+        )
+    sections = list(_read_sections(stream, header))
+    names = {s.name for s in sections if s.kind != _NOBITS}
+    return Image(
+        arch=machine_of(header.machine, bits=header.bits).name,
+        bits=header.bits,
+        byte_order=header.byte_order,
+        file_type=header.file_type,
+        build_id=_build_id(stream, header, sections),
+        has_symbols=_has_symbols(stream, header, sections),
+        has_debug_info=bool(names & {".debug_info", ".zdebug_info"}),
+        debug_link=".gnu_debuglink" in names,
+    )
+
+
+def read_build_id(stream: BinaryIO) -> str | None:
+    """Return the build id of an executable or shared library, None where there is none."""
+    header = parse_header(read_at(stream, 0, 64))
+    return None if header is None else _build_id(stream, header, [])
+
+
+def _read_sections(stream: BinaryIO, header: Header) -> Iterator[Section]:
+    form = struct.Struct(header.prefix + ("10I" if header.bits == 32 else "IIQQQQIIQQ"))
+    step = header.section_size
+    if not form.size <= step <= 256 or not header.sections_at:
+        return
+    count = min(header.section_count, _MAX_SECTIONS)
+    table = read_at(stream, header.sections_at, step * count)
+    entries = [form.unpack_from(table, at) for at in range(0, len(table) - form.size + 1, step)]
+    names = b""
+    if header.section_names < len(entries):
+        _, _, _, _, offset, size, *_ = entries[header.section_names]
+        names = read_at(stream, offset, min(size, _MAX_NAMES))
+    for name, kind, _, _, offset, size, _, info, align, _ in entries:
+        yield Section(
+            name=names[name : name + 64].partition(b"\0")[0].decode("ascii", "replace"),
+            kind=kind,
+            offset=offset,
+            size=size,
+            info=info,
+            align=align,
+        )
+
+
+def _has_symbols(stream: BinaryIO, header: Header, sections: list[Section]) -> bool:
+    entry = 24 if header.bits == 64 else 16
+    if any(s.kind == _SYMTAB and s.size > entry for s in sections):
+        return True
+    return any(
+        s.kind == _DYNSYM and _defined(stream, header, s, entry) > _TRIVIAL_SYMBOLS
+        for s in sections
+    )
+
+
+def _defined(stream: BinaryIO, header: Header, section: Section, entry: int) -> int:
+    """Count the functions that a dynamic symbol table defines, as far as that matters."""
+    table = read_at(stream, section.offset, min(section.size, _MAX_NAMES))
+    info_at, index_at = (4, 6) if header.bits == 64 else (12, 14)
+    count = 0
+    for at in range(0, len(table) - entry + 1, entry):
+        (index,) = struct.unpack_from(header.prefix + "H", table, at + index_at)
+        count += index != 0 and table[at + info_at] & 0xF == 2
+    return count
+
+
+def _build_id(stream: BinaryIO, header: Header, sections: list[Section]) -> str | None:
+    segments = read_segments(stream, header, segment_count(stream, header))
+    places = [(s.offset, s.file_size, s.align) for s in segments if s.kind == SegmentType.NOTE]
+    places += [(s.offset, s.size, s.align) for s in sections if s.kind == _NOTE]
+    for offset, size, align in places[:256]:
+        data = read_at(stream, offset, min(size, _MAX_NOTE))
+        build_id = find_build_id(data, header.prefix, align)
+        if build_id is not None:
+            return build_id
+    return None

@@ -1,0 +1,102 @@
+"""The contract of an input format, and what every format needs to keep it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from lark import Token, Tree
+
+from triage.model.crash import Fragment
+from triage.model.position import Position
+from triage.parse.grammar import Grammar, load_grammar
+from triage.text.line import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Consecutive lines of one input that a format may understand."""
+
+    lines: tuple[Line, ...]
+    input: int = 0
+    member: str | None = None
+
+    def position(self, token: Token) -> Position:
+        """Return where a token of this region's text stands in the input."""
+        return self.at((token.line or 1) - 1)
+
+    def at(self, row: int) -> Position:
+        """Return the position of the region's n-th line, counting from 0."""
+        return Position(input=self.input, line=self.lines[row].number, member=self.member)
+
+    @property
+    def text(self) -> str:
+        """Return the lines as the one text that a grammar reads."""
+        return "\n".join(line.text for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One dialect of crash text.
+
+    `anchors` are literals of which every line of interest has one, for the search in big inputs.
+    `opens` confirms a line; a region runs from `before` lines before the first confirmed line to
+    `after` lines behind the last, over gaps of up to `reach` lines. `read` turns a region into a
+    fragment. Lines that a format in `yields_to` has claimed are not shown to this one.
+    """
+
+    name: str
+    title: str
+    anchors: tuple[str, ...]
+    opens: re.Pattern[str]
+    read: Callable[[Region], Fragment]
+    before: int = 0
+    after: int = 0
+    reach: int = 0
+    yields_to: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Reading:
+    """A region's items as a grammar found them."""
+
+    region: Region
+    grammar: Grammar
+    claimed: set[int] = field(default_factory=set)
+
+    def items(self) -> Iterator[tuple[str, Token, dict[str, str], list[Token]]]:
+        """Yield each item as its kind, its first token, that token's fields, and the lines after.
+
+        Reads a tree of the form that all line grammars share: `start` holds items, an item holds
+        the line that makes it one and the plain lines that follow.
+        """
+        tree = self.grammar.parse(self.region.text)
+        for item in tree.children:
+            if not isinstance(item, Tree) or not item.children:
+                continue
+            head, *rest = [child for child in item.children if isinstance(child, Token)]
+            self.claim(head)
+            yield str(item.data), head, self.grammar.fields(head), rest
+
+    def claim(self, token: Token) -> None:
+        """Record that a token's lines were understood."""
+        first = (token.line or 1) - 1
+        for row in range(first, first + token.count("\n") + 1):
+            self.claimed.add(self.region.lines[row].number)
+
+
+def reading(region: Region, grammar: str) -> Reading:
+    """Return a region ready to be read with a grammar."""
+    return Reading(region, load_grammar(grammar))
+
+
+def number(text: str | None) -> int | None:
+    """Return a decimal or 0x number; None for None and for digits beyond 64 bits."""
+    if not text:
+        return None
+    try:
+        value = int(text, 0) if text[:2].lower() == "0x" else int(text)
+    except ValueError:
+        return None
+    return value if abs(value) < 1 << 64 else None

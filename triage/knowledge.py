@@ -1,0 +1,95 @@
+"""What everybody knows: error codes by name, and frames that are never to blame.
+
+Both are text in `signatures/errors` and `signatures/noise`, so that adding one is a line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from triage.errors import PackError
+from triage.model.crash import Timing
+from triage.resources import data_dir
+
+_COLUMNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class KnownError:
+    """One error code of one API; `timing` and `sticky` are None where it depends."""
+
+    api: str
+    code: int
+    name: str
+    text: str
+    timing: Timing | None
+    sticky: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorTable:
+    """The known errors of every API, by name and by number."""
+
+    by_name: dict[str, KnownError]
+    by_code: dict[tuple[str, int], KnownError]
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseList:
+    """Globs of functions, modules and files whose frames are plumbing."""
+
+    name: str
+    functions: tuple[str, ...]
+    modules: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+@cache
+def known_errors() -> ErrorTable:
+    """Return every error code in `signatures/errors/*.tsv`."""
+    table = ErrorTable({}, {})
+    for path in sorted((data_dir("signatures") / "errors").glob("*.tsv")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if not line or line.startswith("#"):
+                continue
+            cells = line.split("\t")
+            if len(cells) != _COLUMNS or not cells[0].lstrip("-").isdigit():
+                raise PackError([f"{path.name}:{number}: five columns are wanted, code first"])
+            code, name, timing, sticky, text = cells
+            known = KnownError(
+                api=path.stem,
+                code=int(code),
+                name=name,
+                text=text,
+                timing=Timing(timing) if timing != "-" else None,
+                sticky={"sticky": True, "clear": False}.get(sticky),
+            )
+            table.by_name[name] = known
+            table.by_code.setdefault((path.stem, int(code)), known)
+    return table
+
+
+@cache
+def noise_lists() -> tuple[NoiseList, ...]:
+    """Return every list in `signatures/noise/*.txt`, in order of name.
+
+    A line is a glob of function names, or `module GLOB` or `file GLOB`; `#` starts a comment.
+    """
+    lists = []
+    for path in sorted((data_dir("signatures") / "noise").glob("*.txt")):
+        kinds: dict[str, list[str]] = {"function": [], "module": [], "file": []}
+        for raw in path.read_text(encoding="utf-8").splitlines():
+            line = raw.split("#", 1)[0].strip()
+            if line:
+                kind, _, glob = line.partition(" ")
+                if kind in ("module", "file") and glob:
+                    kinds[kind].append(glob.strip())
+                else:
+                    kinds["function"].append(line)
+        lists.append(
+            NoiseList(
+                path.stem, tuple(kinds["function"]), tuple(kinds["module"]), tuple(kinds["file"])
+            )
+        )
+    return tuple(lists)
