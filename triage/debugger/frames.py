@@ -17,13 +17,13 @@ _UNNAMED: Final = "??"
 _OPTIMIZED_OUT: Final = "<optimized out>"
 _AT_ENTRY: Final = "@entry"
 _MAX_NAME: Final = 4096
+_LOWEST_CODE: Final = 0x1000
 
 
 class FrameReader:
     """Builds the frames of one core dump.
 
-    `program_known` is false where gdb was not given the program's own file, so that what it says
-    beyond a frame of the program is a guess.
+    `program_known` says whether gdb was given the program's own file.
     """
 
     def __init__(
@@ -59,22 +59,30 @@ class FrameReader:
     def reliable(self, frames: Sequence[Frame]) -> int:
         """Return how many frames were found by unwinding and not by guessing.
 
-        Beyond a frame of a file that gdb does not have, or of no file at all, it has no unwind
-        information. A call to an address outside the code is told apart: its caller is sound.
+        A frame in a file that gdb does not have is sound when its callee is, but what lies beyond
+        it is not: there is no unwind information. The innermost frame may be outside all code,
+        after a call to a wrong address; there gdb takes the caller from the stack.
         """
-        if self._program_known:
-            return len(frames)
         for place, frame in enumerate(frames):
-            if not self._is_covered(frame) and not (place == 0 and frame.module is None):
-                return place + (frame.module is not None)
+            address = as_number(frame.address) or 0
+            if place and address < _LOWEST_CODE:
+                return place
+            if not self._is_covered(frame, address) and (place or frame.module is not None):
+                return place + 1
         return len(frames)
 
-    def _is_covered(self, frame: Frame) -> bool:
-        if frame.kind is FrameKind.SIGNAL_HANDLER:
+    def _is_covered(self, frame: Frame, address: int) -> bool:
+        library = self._libraries.at(address)
+        if library is not None:
+            return library.matches
+        if frame.function is not None or frame.kind is FrameKind.SIGNAL_HANDLER:
             return True
-        address = as_number(frame.address)
-        library = None if address is None else self._libraries.at(address)
-        return library is not None and library.matches
+        mapping = self._facts.mapping_at(address)
+        if not self._program_known:
+            return False
+        return not self._facts.mappings or (
+            mapping is not None and mapping.path == self._facts.executable
+        )
 
     def _function(self, raw: Mapping[str, Any], address: int | None) -> str | None:
         function = as_text(raw.get("func"))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from triage.debugger.commandline import GdbOptions, find_gdb
 from triage.debugger.frames import FrameReader, read_arguments
-from triage.debugger.libraries import Libraries, describe_modules, read_libraries
+from triage.debugger.libraries import LOAD, Libraries, describe_modules, read_libraries
 from triage.debugger.limits import Arguments, GdbLimits, Outcome
 from triage.debugger.mi import MiSession
 from triage.debugger.precheck import bare_frames, bare_modules, bare_threads, thread_name
+from triage.debugger.records import as_number
 from triage.debugger.stacks import RawThread, StackReader, read_threads
 from triage.elf.facts import CoreFacts
 from triage.errors import DebuggerError, InputError
-from triage.model.crash import Fragment, Module, ReportWarning, Symbols
+from triage.model.crash import Fragment, ReportWarning, Signal, Symbols
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust
 
@@ -39,18 +39,37 @@ class Symbolication:
     program: Symbols | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """One core dump to read."""
+
+    core: Path
+    binary: Path | None
+    facts: CoreFacts
+    input_id: int
+    limits: GdbLimits
+    symbolication: Symbolication
+
+    @property
+    def crashed_tid(self) -> int | None:
+        """The thread that took the signal."""
+        return self.facts.threads[0].tid if self.facts.threads else None
+
+
 @dataclass(slots=True, kw_only=True)
 class _Reading:
     """What one run of gdb gave."""
 
     outcome: Outcome = Outcome.OK
     threads: list[RawThread] = field(default_factory=list)
+    current: int | None = None
     libraries: Libraries = field(default_factory=lambda: Libraries(()))
     error: str | None = None
     unparsed: int = 0
 
     @property
     def stacks(self) -> int:
+        """How many threads have a stack."""
         return sum(1 for t in self.threads if t.frames)
 
 
@@ -67,19 +86,26 @@ def read_with_gdb(
 
     Where gdb is missing or fails, the fragment has what the facts tell and a warning.
     """
-    symbolication = symbolication or Symbolication()
     gdb = find_gdb()
     if gdb is None:
-        message = "gdb is not installed, so there are no function names: apt-get install gdb"
+        message = "gdb is not installed, so functions have no names: apt-get install gdb"
         return bare_fragment(facts, input_id, _warn("debugger-missing", message))
+    job = _Job(
+        core=core,
+        binary=binary,
+        facts=facts,
+        input_id=input_id,
+        limits=limits,
+        symbolication=symbolication or Symbolication(),
+    )
     try:
-        reading, warnings = _attempts(gdb, core, binary, facts, limits, symbolication)
+        reading, warnings = _attempts(gdb, job)
     except DebuggerError as error:
         hint = f" ({error.hint})" if error.hint else ""
         return bare_fragment(facts, input_id, _warn("debugger-failed", f"{error}{hint}"))
     if not reading.threads:
         return bare_fragment(facts, input_id, *warnings)
-    return _fragment(reading, facts, input_id, limits, binary is not None, symbolication, warnings)
+    return _fragment(job, reading, warnings)
 
 
 def bare_fragment(facts: CoreFacts, input_id: int, *warnings: ReportWarning) -> Fragment:
@@ -92,3 +118,172 @@ def bare_fragment(facts: CoreFacts, input_id: int, *warnings: ReportWarning) -> 
         modules=bare_modules(facts),
         warnings=warnings,
     )
+
+
+def _attempts(gdb: Path, job: _Job) -> tuple[_Reading, list[ReportWarning]]:
+    """Run gdb, and once more for less where a limit ended it."""
+    limits = job.limits
+    first = _run(gdb, job, limits, _options(job, limits, demangle=True))
+    if first.outcome is Outcome.OK:
+        return first, _reading_warnings(first)
+    less = dataclasses.replace(
+        limits,
+        wall=limits.wall / 2,
+        cpu=max(limits.cpu // 2, 1),
+        unwound_frames=min(limits.unwound_frames, _RETRY_FRAMES),
+        arguments=Arguments.NONE,
+    )
+    second = _run(gdb, job, less, _options(job, less, demangle=False))
+    if second.outcome is Outcome.OK:
+        message = (
+            f"gdb's first run ended early ({first.outcome}); "
+            "the second left out arguments and left names as the linker has them"
+        )
+        return second, [_warn("debugger-reduced", message), *_reading_warnings(second)]
+    best = max(first, second, key=lambda r: r.stacks)
+    message = (
+        f"gdb was stopped twice ({first.outcome}, {second.outcome}); "
+        f"{best.stacks} of {len(job.facts.threads)} stacks were read"
+    )
+    return best, [_warn(f"debugger-{second.outcome}", message), *_reading_warnings(best)]
+
+
+def _options(job: _Job, limits: GdbLimits, *, demangle: bool) -> GdbOptions:
+    chosen = job.symbolication
+    return GdbOptions(
+        sysroot=_path(chosen.sysroot),
+        debug_directory=_path(chosen.debug_directory),
+        demangle=demangle,
+        arguments=limits.arguments,
+        unwound_frames=limits.unwound_frames,
+    )
+
+
+def _run(gdb: Path, job: _Job, limits: GdbLimits, options: GdbOptions) -> _Reading:
+    # An empty folder to run in: a relative name in the core dump leads nowhere.
+    with (
+        tempfile.TemporaryDirectory(prefix="clawtriage-") as folder,
+        MiSession(gdb, options, limits, Path(folder)) as session,
+    ):
+        reading = _load(session, job)
+        if reading.threads:
+            ordered = sorted(reading.threads, key=lambda t: t.tid != job.crashed_tid)
+            replies = StackReader(session, limits).read(ordered)
+            reading.libraries = read_libraries(*replies, job.facts)
+        reading.outcome = session.outcome
+        reading.unparsed = len(session.unparsed)
+        return reading
+
+
+def _load(session: MiSession, job: _Job) -> _Reading:
+    commands = [f"-target-select core {_path(job.core)}", "-thread-info"]
+    if job.binary is None:
+        commands.insert(1, LOAD)
+    else:
+        commands.insert(0, f"-file-exec-and-symbols {_quoted(job.binary)}")
+    *loads, listing = session.send_all(commands)
+    errors = [reply.error for reply in loads if reply.error]
+    return _Reading(
+        threads=read_threads(listing),
+        current=as_number(listing.payload.get("current-thread-id")),
+        error="; ".join(errors) or None,
+    )
+
+
+def _path(path: Path | None) -> str | None:
+    """Return a path for gdb, which reads its commands by lines."""
+    if path is None:
+        return None
+    text = str(path.absolute())
+    if not text.isprintable() or text != text.strip():
+        raise InputError(f"gdb cannot be told this path: {text!r}", hint="rename the file")
+    return text
+
+
+def _quoted(path: Path) -> str:
+    text = _path(path) or ""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _reading_warnings(reading: _Reading) -> list[ReportWarning]:
+    warnings = []
+    if reading.error is not None:
+        warnings.append(_warn("debugger-error", f"gdb: {reading.error}"))
+    if reading.unparsed:
+        message = f"{reading.unparsed} answers of gdb could not be read"
+        warnings.append(_warn("debugger-answer-unreadable", message))
+    wrong = [lib.name for lib in reading.libraries if not lib.matches]
+    if wrong:
+        message = (
+            f"{len(wrong)} libraries here are not the ones that the process ran "
+            f"({', '.join(wrong[:5])}); their symbols were not used "
+            "and stacks end at their frames: give the other machine's files with --sysroot DIR"
+        )
+        warnings.append(_warn("library-mismatch", message))
+    if any(t.too_deep for t in reading.threads):
+        message = "a stack goes on beyond the frames that were read; their number is a minimum"
+        warnings.append(_warn("stack-too-deep", message))
+    return warnings
+
+
+def _fragment(job: _Job, reading: _Reading, warnings: list[ReportWarning]) -> Fragment:
+    reader = FrameReader(
+        job.facts,
+        reading.libraries,
+        program_known=job.binary is not None,
+        input_id=job.input_id,
+    )
+    threads = tuple(_thread(job, reading, raw, reader) for raw in reading.threads)
+    return Fragment(
+        dialect=DIALECT,
+        threads=threads,
+        signal=_signal(job.facts, job.input_id),
+        signal_rank=SIGNAL_RANK,
+        modules=describe_modules(
+            job.facts, reading.libraries, job.symbolication.program, _with_lines(threads)
+        ),
+        warnings=tuple(warnings),
+    )
+
+
+def _thread(job: _Job, reading: _Reading, raw: RawThread, reader: FrameReader) -> Thread:
+    frames = [
+        reader.read(
+            frame,
+            args=read_arguments(raw.arguments.get(level, {}), job.limits.argument_text),
+            inlined=level in raw.inlined,
+        )
+        for frame in raw.frames or ([raw.top] if raw.top else [])
+        if (level := as_number(frame.get("level"))) is not None
+    ]
+    sound = reader.reliable(frames)
+    crashed = raw.id == reading.current if job.crashed_tid is None else raw.tid == job.crashed_tid
+    return Thread(
+        id=str(raw.id),
+        tid=raw.tid,
+        name=thread_name(job.facts, raw.tid),
+        crashed=crashed,
+        frames=tuple(frames[:sound]) or _saved_frame(job, raw.tid),
+        frames_omitted=raw.omitted if sound == len(frames) else 0,
+        at=Position(input=job.input_id),
+    )
+
+
+def _saved_frame(job: _Job, tid: int | None) -> tuple[Frame, ...]:
+    thread = next((t for t in job.facts.threads if t.tid == tid), None)
+    return bare_frames(job.facts, thread, job.input_id) if thread else ()
+
+
+def _with_lines(threads: tuple[Thread, ...]) -> frozenset[str | None]:
+    frames = (f for t in threads for f in t.frames)
+    return frozenset(f.module for f in frames if f.trust is Trust.DEBUG_INFO)
+
+
+def _signal(facts: CoreFacts, input_id: int) -> Signal | None:
+    if facts.signal is None:
+        return None
+    return dataclasses.replace(facts.signal, at=Position(input=input_id))
+
+
+def _warn(code: str, message: str) -> ReportWarning:
+    return ReportWarning(code=code, message=message)

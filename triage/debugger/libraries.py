@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import re
-import stat
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from triage.debugger.files import open_regular
 from triage.debugger.mi import Reply
 from triage.debugger.records import as_list, as_mapping, as_number, as_text
 from triage.elf.facts import CoreFacts, CoreModule
-from triage.elf.image import read_build_id
+from triage.elf.image import Image, read_image
+from triage.errors import InputError
 from triage.model.crash import Module, Symbols
 
 LIST: Final = "-file-list-shared-libraries"
-# The machine interface does not tell which libraries lack debug information, this table does.
-TABLE: Final = '-interpreter-exec console "info sharedlibrary"'
-_NO_DEBUG_INFO: Final = re.compile(r"(?:0x[0-9a-f]+ +0x[0-9a-f]+ +)?Yes \(\*\) +(.+)")
+DEBUG_FOLDERS: Final = "-gdb-show debug-file-directory"
+# Without the program's own file gdb finds the libraries but reads their symbols only when told.
+LOAD: Final = '-interpreter-exec console "sharedlibrary"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +60,23 @@ class Libraries:
         return None
 
 
-def read_libraries(listing: Reply, table: Reply, facts: CoreFacts) -> Libraries:
+def read_libraries(listing: Reply, folders: Reply, facts: CoreFacts) -> Libraries:
     """Read gdb's list of libraries and compare each with what the process had mapped."""
-    no_debug = {m[1] for line in table.console if (m := _NO_DEBUG_INFO.fullmatch(line))}
+    stated = as_text(folders.payload.get("value")) or ""
+    debug_folders = [Path(folder) for folder in stated.split(":") if folder]
     entries = as_list(listing.payload.get("shared-libraries"))
-    found = (_library(as_mapping(entry), no_debug, facts) for entry in entries)
+    found = (_library(as_mapping(entry), debug_folders, facts) for entry in entries)
     return Libraries(library for library in found if library is not None)
 
 
 def describe_modules(
-    facts: CoreFacts, libraries: Libraries, program: Symbols | None
+    facts: CoreFacts, libraries: Libraries, program: Symbols | None, with_lines: Set[str | None]
 ) -> tuple[Module, ...]:
-    """Return the process's modules; `program` says what the executable's symbols are worth."""
+    """Return the process's modules with what their symbols are worth.
+
+    `program` says that of the executable's own file; the modules named in `with_lines` gave files
+    and lines, so that they have debug information, wherever gdb found it.
+    """
     by_path = {lib.module.path: lib for lib in libraries if lib.module is not None}
     modules = [
         _module(m, by_path.get(m.path), program if m.path == facts.executable else None)
@@ -83,22 +87,20 @@ def describe_modules(
         for lib in libraries
         if lib.module is None and lib.end
     ]
-    return tuple(modules)
+    return tuple(replace(m, symbols=Symbols.FULL) if m.name in with_lines else m for m in modules)
 
 
 def _module(module: CoreModule, library: Library | None, program: Symbols | None) -> Module:
-    symbols = program or (library.symbols if library else None)
-    if library is not None and not library.matches:
-        symbols = Symbols.MISSING
+    symbols = program or (library.symbols if library else Symbols.MISSING)
     return Module(
         name=library.name if library else module.name,
         path=module.path,
         build_id=module.build_id,
-        symbols=symbols or Symbols.MISSING,
+        symbols=symbols,
     )
 
 
-def _library(entry: object, no_debug: set[str], facts: CoreFacts) -> Library | None:
+def _library(entry: object, debug_folders: list[Path], facts: CoreFacts) -> Library | None:
     fields = as_mapping(entry)
     path = as_text(fields.get("host-name")) or as_text(fields.get("target-name"))
     if path is None:
@@ -109,31 +111,39 @@ def _library(entry: object, no_debug: set[str], facts: CoreFacts) -> Library | N
     starts = [n for r in ranges if (n := as_number(r.get("from"))) is not None]
     ends = [n for r in ranges if (n := as_number(r.get("to"))) is not None]
     start = min(starts, default=0)
-    module = _module_at(facts, start)
+    module = facts.module_at(start)
+    image = _image_of(Path(path))
+    wanted = module.build_id if module else None
+    matches = wanted is None or (image is not None and image.build_id == wanted)
     return Library(
         path=path,
-        symbols=Symbols.SYMBOLS_ONLY if path in no_debug else Symbols.FULL,
+        symbols=_symbols(image, debug_folders) if matches else Symbols.MISSING,
         module=module,
         start=start,
         end=max(ends, default=0),
-        matches=module is None or module.build_id in (None, _build_id_of(Path(path))),
+        matches=matches,
     )
 
 
-def _module_at(facts: CoreFacts, address: int) -> CoreModule | None:
-    mapping = facts.mapping_at(address)
-    if mapping is None:
-        return None
-    return next((m for m in facts.modules if m.path == mapping.path), None)
+def _symbols(image: Image | None, debug_folders: list[Path]) -> Symbols:
+    if image is None:
+        return Symbols.MISSING
+    if image.has_debug_info or _has_debug_file(image.build_id, debug_folders):
+        return Symbols.FULL
+    return Symbols.SYMBOLS_ONLY if image.has_symbols else Symbols.MISSING
 
 
-def _build_id_of(path: Path) -> str | None:
-    """Read the build id of a file that gdb opened; only of a regular file, a pipe would block."""
+def _has_debug_file(build_id: str | None, folders: list[Path]) -> bool:
+    if build_id is None:
+        return False
+    name = Path(".build-id") / build_id[:2] / f"{build_id[2:]}.debug"
+    return any((folder / name).is_file() for folder in folders)
+
+
+def _image_of(path: Path) -> Image | None:
+    """Read a library that gdb opened; only a regular file, a pipe would block."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+        with open_regular(path) as stream:
+            return read_image(stream)
+    except (OSError, InputError):
         return None
-    with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        return read_build_id(stream)

@@ -46,11 +46,8 @@ def bare_modules(facts: CoreFacts) -> tuple[Module, ...]:
 
 def module_offset(facts: CoreFacts, address: int) -> str | None:
     """Return how far into its module an address lies."""
-    mapping = facts.mapping_at(address)
-    if mapping is None:
-        return None
-    base = next((m.base for m in facts.modules if m.path == mapping.path), None)
-    return None if base is None else f"0x{address - base:x}"
+    module = facts.module_at(address)
+    return None if module is None else f"0x{address - module.base:x}"
 
 
 def thread_name(facts: CoreFacts, tid: int | None) -> str | None:

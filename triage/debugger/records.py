@@ -8,7 +8,8 @@ from typing import Any, Final, cast
 
 from pygdbmi import gdbmiparser
 
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+_STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_NO_VALUE: Final = re.compile(r"=(?![\0{[])")
 _BRACKETS: Final = re.compile(r"[][{}]")
 _PAIRS: Final = {"]": "[", "}": "{"}
 _MAX_DEPTH: Final = 64
@@ -53,8 +54,8 @@ def _is_whole(line: str) -> bool:
     """Tell whether brackets and quotes match: the parser never ends on a line that is cut off."""
     if line.startswith(("~", "@", "&", "(")):
         return True
-    rest = _STRING.sub("", line)
-    if '"' in rest:
+    rest = _STRING.sub("\0", line.partition(",")[2])
+    if '"' in rest or _NO_VALUE.search(rest):
         return False
     stack: list[str] = []
     for bracket in _BRACKETS.findall(rest):

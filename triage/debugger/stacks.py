@@ -48,25 +48,25 @@ def read_threads(listing: Reply) -> list[RawThread]:
 class StackReader:
     """Fills in the stacks of threads; the first of them is the one that matters most."""
 
-    def __init__(self, session: MiSession, limits: GdbLimits, arguments: Arguments) -> None:
+    def __init__(self, session: MiSession, limits: GdbLimits) -> None:
         self._session = session
         self._limits = limits
-        self._values = arguments is not Arguments.NONE
+        self._values = limits.arguments is not Arguments.NONE
 
     def read(self, threads: Sequence[RawThread]) -> tuple[Reply, Reply]:
         """Read all stacks; returns the answers about the shared libraries."""
         detailed = threads[: self._limits.detailed_threads]
         kept = {t.id: self._kept(place, len(threads)) for place, t in enumerate(detailed)}
-        commands = [libraries.LIST, libraries.TABLE]
+        commands = [libraries.LIST, libraries.DEBUG_FOLDERS]
         for thread in detailed:
             commands += self._stack_commands(thread.id, 0, kept[thread.id])
-        listing, table, *replies = self._session.send_all(commands)
+        listing, folders, *replies = self._session.send_all(commands)
         answers = iter(replies)
         for thread in detailed:
             self._take(thread, [next(answers) for _ in range(1 + self._values)])
         self._mark_inlined(detailed)
         self._read_outer([t for t in detailed if len(t.frames) > kept[t.id]], kept)
-        return listing, table
+        return listing, folders
 
     def _kept(self, place: int, count: int) -> int:
         if place == 0 or count <= self._limits.few_threads:

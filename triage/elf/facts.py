@@ -94,6 +94,13 @@ class CoreFacts:
         """Return the file mapping that an address lies in."""
         return find_mapping(self.mappings, address)
 
+    def module_at(self, address: int) -> CoreModule | None:
+        """Return the module that an address lies in."""
+        mapping = self.mapping_at(address)
+        if mapping is None:
+            return None
+        return next((m for m in self.modules if m.path == mapping.path), None)
+
 
 def find_mapping(mappings: Sequence[FileMapping], address: int) -> FileMapping | None:
     """Return the mapping that an address lies in; the mappings are sorted by address."""

@@ -25,6 +25,7 @@ _MAX_SECTIONS: Final = 65_535
 _MAX_NAMES: Final = 1 << 20
 _MAX_NOTE: Final = 64 << 10
 _SYMTAB, _NOTE, _NOBITS, _DYNSYM = 2, 7, 8, 11
+_FUNCTION: Final = 2
 # The table of a stripped program still names what it imports.
 _TRIVIAL_SYMBOLS: Final = 8
 
@@ -82,12 +83,6 @@ def read_image(stream: BinaryIO) -> Image:
     )
 
 
-def read_build_id(stream: BinaryIO) -> str | None:
-    """Return the build id of an executable or shared library, None where there is none."""
-    header = parse_header(read_at(stream, 0, 64))
-    return None if header is None else _build_id(stream, header, [])
-
-
 def _read_sections(stream: BinaryIO, header: Header) -> Iterator[Section]:
     form = struct.Struct(header.prefix + ("10I" if header.bits == 32 else "IIQQQQIIQQ"))
     step = header.section_size
@@ -115,21 +110,20 @@ def _has_symbols(stream: BinaryIO, header: Header, sections: list[Section]) -> b
     entry = 24 if header.bits == 64 else 16
     if any(s.kind == _SYMTAB and s.size > entry for s in sections):
         return True
-    return any(
-        s.kind == _DYNSYM and _defined(stream, header, s, entry) > _TRIVIAL_SYMBOLS
-        for s in sections
-    )
+    return any(s.kind == _DYNSYM and _defines_many(stream, header, s, entry) for s in sections)
 
 
-def _defined(stream: BinaryIO, header: Header, section: Section, entry: int) -> int:
-    """Count the functions that a dynamic symbol table defines, as far as that matters."""
+def _defines_many(stream: BinaryIO, header: Header, section: Section, entry: int) -> bool:
+    """Tell whether a dynamic symbol table names functions of the file's own."""
     table = read_at(stream, section.offset, min(section.size, _MAX_NAMES))
     info_at, index_at = (4, 6) if header.bits == 64 else (12, 14)
     count = 0
     for at in range(0, len(table) - entry + 1, entry):
         (index,) = struct.unpack_from(header.prefix + "H", table, at + index_at)
-        count += index != 0 and table[at + info_at] & 0xF == 2
-    return count
+        count += index != 0 and table[at + info_at] & 0xF == _FUNCTION
+        if count > _TRIVIAL_SYMBOLS:
+            return True
+    return False
 
 
 def _build_id(stream: BinaryIO, header: Header, sections: list[Section]) -> str | None:
