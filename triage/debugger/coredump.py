@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 
 from triage.debugger.files import open_regular
 from triage.debugger.gdb import Symbolication, bare_fragment, read_with_gdb
+from triage.debugger.launch import GdbProcess
 from triage.debugger.limits import GdbLimits
 from triage.debugger.options import parse_options
 from triage.elf.core import read_core
@@ -40,13 +41,14 @@ def read_core_dump(
     input_id: int,
     known_variables: frozenset[str] = frozenset(),
     limits: GdbLimits | None = None,
+    started: GdbProcess | None = None,
 ) -> Fragment:
     """Read a core dump into a fragment.
 
     Only files that the user names are opened: without `binary` or `sysroot` gdb is not run, since
     it would open whatever the core dump names. A variable of `known_variables` that was certainly
-    not set is recorded as unset. Raises InputError where `path` is no core dump or `binary` no
-    program.
+    not set is recorded as unset. `started` is a gdb from `launch` that may be used; who launched
+    it closes it. Raises InputError where `path` is no core dump or `binary` no program.
     """
     with _open(path, "core dump") as stream:
         facts = read_core(stream, os.fstat(stream.fileno()).st_size)
@@ -62,6 +64,7 @@ def read_core_dump(
             input_id=input_id,
             limits=limits or GdbLimits(),
             symbolication=Symbolication(sysroot=sysroot, program=program.symbols),
+            started=started,
         )
     return dataclasses.replace(
         fragment,

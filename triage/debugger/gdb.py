@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from triage.debugger.commandline import GdbOptions, find_gdb
 from triage.debugger.frames import FrameReader, read_arguments
+from triage.debugger.launch import GdbOptions, GdbProcess, find_gdb, path_text
 from triage.debugger.libraries import LOAD, Libraries, describe_modules, read_libraries
 from triage.debugger.limits import Arguments, GdbLimits, Outcome
 from triage.debugger.mi import MiSession
@@ -17,7 +16,7 @@ from triage.debugger.precheck import bare_frames, bare_modules, bare_threads, th
 from triage.debugger.records import as_number
 from triage.debugger.stacks import RawThread, StackReader, read_threads
 from triage.elf.facts import CoreFacts
-from triage.errors import DebuggerError, InputError
+from triage.errors import DebuggerError
 from triage.model.crash import Fragment, ReportWarning, Signal, Symbols
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust
@@ -81,15 +80,13 @@ def read_with_gdb(
     input_id: int,
     limits: GdbLimits,
     symbolication: Symbolication | None = None,
+    started: GdbProcess | None = None,
 ) -> Fragment:
     """Read all threads and modules of a core dump.
 
+    `started` is a gdb that waits for its first command; it is used if its options fit, and ended.
     Where gdb is missing or fails, the fragment has what the facts tell and a warning.
     """
-    gdb = find_gdb()
-    if gdb is None:
-        message = "gdb is not installed, so functions have no names: apt-get install gdb"
-        return bare_fragment(facts, input_id, _warn("debugger-missing", message))
     job = _Job(
         core=core,
         binary=binary,
@@ -98,8 +95,12 @@ def read_with_gdb(
         limits=limits,
         symbolication=symbolication or Symbolication(),
     )
+    gdb = find_gdb()
+    if gdb is None:
+        message = "gdb is not installed, so functions have no names: apt-get install gdb"
+        return bare_fragment(facts, input_id, _warn("debugger-missing", message))
     try:
-        reading, warnings = _attempts(gdb, job)
+        reading, warnings = _attempts(gdb, job, started)
     except DebuggerError as error:
         hint = f" ({error.hint})" if error.hint else ""
         return bare_fragment(facts, input_id, _warn("debugger-failed", f"{error}{hint}"))
@@ -120,10 +121,15 @@ def bare_fragment(facts: CoreFacts, input_id: int, *warnings: ReportWarning) -> 
     )
 
 
-def _attempts(gdb: Path, job: _Job) -> tuple[_Reading, list[ReportWarning]]:
+def _attempts(
+    gdb: str, job: _Job, started: GdbProcess | None
+) -> tuple[_Reading, list[ReportWarning]]:
     """Run gdb, and once more for less where a limit ended it."""
     limits = job.limits
-    first = _run(gdb, job, limits, _options(job, limits, demangle=True))
+    options = _options(job, limits, demangle=True)
+    if started is None or started.options != options:
+        started = GdbProcess(gdb, options)
+    first = _run(started, job, limits)
     if first.outcome is Outcome.OK:
         return first, _reading_warnings(first)
     less = dataclasses.replace(
@@ -133,7 +139,7 @@ def _attempts(gdb: Path, job: _Job) -> tuple[_Reading, list[ReportWarning]]:
         unwound_frames=min(limits.unwound_frames, _RETRY_FRAMES),
         arguments=Arguments.NONE,
     )
-    second = _run(gdb, job, less, _options(job, less, demangle=False))
+    second = _run(GdbProcess(gdb, _options(job, less, demangle=False)), job, less)
     if second.outcome is Outcome.OK:
         message = (
             f"gdb's first run ended early ({first.outcome}); "
@@ -149,22 +155,18 @@ def _attempts(gdb: Path, job: _Job) -> tuple[_Reading, list[ReportWarning]]:
 
 
 def _options(job: _Job, limits: GdbLimits, *, demangle: bool) -> GdbOptions:
-    chosen = job.symbolication
     return GdbOptions(
-        sysroot=_path(chosen.sysroot),
-        debug_directory=_path(chosen.debug_directory),
+        sysroot=path_text(job.symbolication.sysroot),
+        debug_directory=path_text(job.symbolication.debug_directory),
         demangle=demangle,
-        arguments=limits.arguments,
         unwound_frames=limits.unwound_frames,
+        cpu=limits.cpu,
+        memory=limits.memory,
     )
 
 
-def _run(gdb: Path, job: _Job, limits: GdbLimits, options: GdbOptions) -> _Reading:
-    # An empty folder to run in: a relative name in the core dump leads nowhere.
-    with (
-        tempfile.TemporaryDirectory(prefix="clawtriage-") as folder,
-        MiSession(gdb, options, limits, Path(folder)) as session,
-    ):
+def _run(process: GdbProcess, job: _Job, limits: GdbLimits) -> _Reading:
+    with MiSession(process, limits) as session:
         reading = _load(session, job)
         if reading.threads:
             ordered = sorted(reading.threads, key=lambda t: t.tid != job.crashed_tid)
@@ -176,7 +178,7 @@ def _run(gdb: Path, job: _Job, limits: GdbLimits, options: GdbOptions) -> _Readi
 
 
 def _load(session: MiSession, job: _Job) -> _Reading:
-    commands = [f"-target-select core {_path(job.core)}", "-thread-info"]
+    commands = [f"-target-select core {path_text(job.core)}", "-thread-info"]
     if job.binary is None:
         commands.insert(1, LOAD)
     else:
@@ -190,18 +192,8 @@ def _load(session: MiSession, job: _Job) -> _Reading:
     )
 
 
-def _path(path: Path | None) -> str | None:
-    """Return a path for gdb, which reads its commands by lines."""
-    if path is None:
-        return None
-    text = str(path.absolute())
-    if not text.isprintable() or text != text.strip():
-        raise InputError(f"gdb cannot be told this path: {text!r}", hint="rename the file")
-    return text
-
-
 def _quoted(path: Path) -> str:
-    text = _path(path) or ""
+    text = path_text(path) or ""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

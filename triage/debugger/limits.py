@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from triage.debugger.launch import CPU_SECONDS, MEMORY_BYTES, UNWOUND_FRAMES
+
 
 class Arguments(StrEnum):
     """Whether the values of functions' arguments are read."""
@@ -32,12 +34,12 @@ class GdbLimits:
     """
 
     wall: float = 120.0
-    cpu: int = 60
-    memory: int = 16 << 30
+    cpu: int = CPU_SECONDS
+    memory: int = MEMORY_BYTES
     output: int = 16 << 20
     inner_frames: int = 200
     outer_frames: int = 50
-    unwound_frames: int = 20_000
+    unwound_frames: int = UNWOUND_FRAMES
     detailed_threads: int = 2048
     few_threads: int = 64
     many_threads_frames: int = 20

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import resource
 import selectors
-import signal
-import subprocess
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-from triage.debugger.commandline import (
-    ENVIRONMENT,
-    GdbOptions,
-    command_line,
-    expected_settings,
-)
+from triage.debugger.launch import GdbProcess, expected_settings
 from triage.debugger.limits import GdbLimits, Outcome
 from triage.debugger.records import as_mapping, as_text, parse_record
 from triage.errors import DebuggerError
 
 _RESULT: Final = re.compile(r"(\d{1,9})\^")
 _CHUNK: Final = 1 << 16
-_KILL_WAIT: Final = 5.0
 _KEPT_ERRORS: Final = 4096
 _KEPT_CONSOLE: Final = 1 << 20
 
@@ -54,13 +43,14 @@ class Reply:
 
 
 class MiSession:
-    """One running gdb; a context manager that leaves no process behind.
+    """A conversation with a gdb that was started; a context manager that ends it.
 
-    The limits count from the start of the session. Once one is reached gdb is killed, `outcome`
-    says why, and every further command gets a reply with that outcome.
+    It leaves no process behind. The limits count from the start of the session. Once one is
+    reached gdb is killed, `outcome` says why, and every further command gets a reply with that
+    outcome.
     """
 
-    def __init__(self, gdb: Path, options: GdbOptions, limits: GdbLimits, folder: Path) -> None:
+    def __init__(self, process: GdbProcess, limits: GdbLimits) -> None:
         self.outcome = Outcome.OK
         self.unparsed: list[str] = []
         self._limits = limits
@@ -72,10 +62,11 @@ class MiSession:
         self._errors = bytearray()
         self._outgoing = memoryview(b"")
         self._selector = selectors.DefaultSelector()
-        self._process = _start(command_line(gdb, options), limits, folder)
+        self._owner = process
+        self._process = process.popen
         try:
             self._register()
-            self._verify(expected_settings(options))
+            self._verify(expected_settings(process.options))
         except BaseException:
             self.close()
             raise
@@ -115,15 +106,8 @@ class MiSession:
 
     def close(self) -> None:
         """End gdb, whatever it is doing."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=_KILL_WAIT)
+        self._owner.close()
         self._selector.close()
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
 
     def _register(self) -> None:
         stdin, stdout, stderr = self._process.stdin, self._process.stdout, self._process.stderr
@@ -249,28 +233,6 @@ class MiSession:
     def _end(self, outcome: Outcome) -> None:
         self.outcome = outcome
         self.close()
-
-
-def _start(command: list[str], limits: GdbLimits, folder: Path) -> subprocess.Popen[bytes]:
-    try:
-        process = subprocess.Popen(  # noqa: S603 - a fixed command without any input
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env=ENVIRONMENT,
-            cwd=folder,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise DebuggerError(f"gdb cannot be started: {error.strerror}") from error
-    # Set from here, not by code between fork and exec, which would rule out the quick start.
-    with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):
-        resource.prlimit(process.pid, resource.RLIMIT_CPU, (limits.cpu, limits.cpu + 5))
-        resource.prlimit(process.pid, resource.RLIMIT_AS, (limits.memory, limits.memory))
-        resource.prlimit(process.pid, resource.RLIMIT_CORE, (0, 0))
-    return process
 
 
 def _read(fd: int) -> bytes | None:

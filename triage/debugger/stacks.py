@@ -13,7 +13,9 @@ from triage.debugger.mi import MiSession, Reply
 from triage.debugger.records import as_list, as_mapping, as_number, as_text
 
 _TID: Final = re.compile(r"\bLWP (\d+)")
-_SIMPLE_VALUES: Final = 2
+# The kind that prints simple values only prints types too, which takes gdb seconds where there
+# is much debug information; objects are kept short by a print setting instead.
+_ALL_VALUES: Final = 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,9 +78,7 @@ class StackReader:
     def _stack_commands(self, thread: int, first: int, last: int) -> list[str]:
         commands = [f"-stack-list-frames --thread {thread} {first} {last}"]
         if self._values:
-            commands.append(
-                f"-stack-list-arguments --thread {thread} {_SIMPLE_VALUES} {first} {last}"
-            )
+            commands.append(f"-stack-list-arguments --thread {thread} {_ALL_VALUES} {first} {last}")
         return commands
 
     def _take(self, thread: RawThread, replies: Sequence[Reply]) -> None:

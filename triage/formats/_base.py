@@ -57,6 +57,17 @@ class Format:
     yields_to: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that a grammar found: its line's fields, and the plain lines that follow it."""
+
+    kind: str
+    at: Position
+    text: str
+    fields: dict[str, str]
+    rest: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Reading:
     """A region's items as a grammar found them."""
@@ -65,8 +76,8 @@ class Reading:
     grammar: Grammar
     claimed: set[int] = field(default_factory=set)
 
-    def items(self) -> Iterator[tuple[str, Token, dict[str, str], list[Token]]]:
-        """Yield each item as its kind, its first token, that token's fields, and the lines after.
+    def items(self) -> Iterator[Item]:
+        """Yield each item that the grammar found, in order.
 
         Reads a tree of the form that all line grammars share: `start` holds items, an item holds
         the line that makes it one and the plain lines that follow.
@@ -77,7 +88,13 @@ class Reading:
                 continue
             head, *rest = [child for child in item.children if isinstance(child, Token)]
             self.claim(head)
-            yield str(item.data), head, self.grammar.fields(head), rest
+            yield Item(
+                str(item.data),
+                self.region.position(head),
+                str(head),
+                self.grammar.fields(head),
+                tuple(map(str, rest)),
+            )
 
     def claim(self, token: Token) -> None:
         """Record that a token's lines were understood."""

@@ -112,6 +112,7 @@ class Environment:
     arch: str | None = None
     gpus: tuple[Gpu, ...] = ()
     driver: str | None = None
+    driver_cuda: str | None = None
     cuda_runtime: str | None = None
     cuda_toolkit: str | None = None
     command_line: tuple[str, ...] | None = None

@@ -55,7 +55,7 @@ def load_cached(name: str, read: Callable[[IO[bytes]], T]) -> T | None:
             return read(file)
     except FileNotFoundError:
         return None
-    except Exception:  # noqa: BLE001 - a damaged pickle can raise anything at all
+    except Exception:
         with contextlib.suppress(OSError):
             path.unlink()
         return None
@@ -67,12 +67,16 @@ def store_cached(name: str, write: Callable[[IO[bytes]], Any]) -> None:
     if path is None:
         return
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
-            write(file)
-        Path(file.name).replace(path)
+        descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     except OSError:
-        with contextlib.suppress(OSError, UnboundLocalError):
-            Path(file.name).unlink()
+        return
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+        Path(new).replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            Path(new).unlink()
 
 
 def _path(name: str) -> Path | None:

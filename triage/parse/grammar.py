@@ -35,9 +35,7 @@ class Grammar:
     def __init__(self, name: str, parser: Lark) -> None:
         self.name = name
         self._parser = parser
-        self._patterns = {
-            t.name: re.compile(t.pattern.to_regexp()) for t in parser.terminals
-        }
+        self._patterns = {t.name: re.compile(t.pattern.to_regexp()) for t in parser.terminals}
 
     def parse(self, text: str) -> Tree[Token]:
         """Return the tree of a text.

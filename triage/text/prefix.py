@@ -11,27 +11,22 @@ import re
 
 from triage.text.line import NO_PREFIX, Line, Prefix
 
-_ISO_TIME = (
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-)
+_ISO_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 
-_PATTERNS = tuple(
-    re.compile(pattern)
-    for pattern in (
-        # Kubernetes CRI: time, stream, full or partial line
-        rf"(?P<time>{_ISO_TIME}) (?:stdout|stderr) [FP] ",
-        # docker compose: service name and bar
-        r"(?P<process>[A-Za-z0-9][\w.-]{0,63}) {1,16}\| ",
-        # journald and syslog: time, host, process[pid]:
-        rf"(?P<time>{_MONTHS} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{{1,6}})?) (?P<host>[\w.:-]{{1,253}}) "
-        r"(?P<process>[\w./@+-]{1,64})(?:\[(?P<pid>\d{1,10})\])?: ",
-        rf"(?P<time>{_ISO_TIME}) (?P<host>[\w.-]{{1,253}}) (?P<process>[\w./@+-]{{1,64}})"
-        r"\[(?P<pid>\d{1,10})\]: ",
-        # a bare time stamp
-        rf"\[?(?P<time>{_ISO_TIME})\]?:? {{1,4}}(?=\S)",
-    )
+_KUBERNETES = rf"(?P<time>{_ISO_TIME}) (?:stdout|stderr) [FP] "
+_COMPOSE = r"(?P<process>[A-Za-z0-9][\w.-]{0,63}) {1,16}\| "
+_SYSLOG = (
+    rf"(?P<time>{_MONTHS} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{{1,6}})?) (?P<host>[\w.:-]{{1,253}}) "
+    r"(?P<process>[\w./@+-]{1,64})(?:\[(?P<pid>\d{1,10})\])?: "
 )
+_JOURNAL_ISO = (
+    rf"(?P<time>{_ISO_TIME}) (?P<host>[\w.-]{{1,253}}) (?P<process>[\w./@+-]{{1,64}})"
+    r"\[(?P<pid>\d{1,10})\]: "
+)
+_TIME_ALONE = rf"\[?(?P<time>{_ISO_TIME})\]?:? {{1,4}}(?=\S)"
+
+_PATTERNS = tuple(map(re.compile, (_KUBERNETES, _COMPOSE, _SYSLOG, _JOURNAL_ISO, _TIME_ALONE)))
 _MAX_COLUMNS = 3
 
 

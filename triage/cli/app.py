@@ -1,0 +1,105 @@
+"""The command group, with commands that are imported when they are called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from triage import __version__
+from triage.errors import ExitCode, TriageError
+from triage.text.safe import safe_text
+
+_COMMANDS = {
+    "analyze": "Diagnose a crash from its logs, backtraces and dumps.",
+    "batch": "Diagnose every upload in a folder.",
+    "core": "Diagnose a crash from a core dump.",
+    "signature": "List, show, test, check, write and explain signatures.",
+}
+
+_EPILOG = """\b
+Examples:
+  clawtriage analyze crash.log
+  journalctl -u claw | clawtriage analyze -
+  clawtriage core ./core --binary ./claw_inference
+  clawtriage batch uploads/ --format jsonl
+
+\b
+Exit status:
+  0  the crash is known    10  it is not    11  there is no crash in the input
+  2  wrong usage           3  unreadable input       4  broken signature pack or grammar
+  5  the debugger failed   6  database problem       7  the batch could not run
+"""
+
+
+class _Lazy(click.Group):
+    """A group whose commands are modules of this package."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"triage.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_Lazy,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(
+    __version__, "-V", "--version", prog_name="clawtriage", message="%(prog)s %(version)s"
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Turn what a crashed inference server left behind into a diagnosis and a fix."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return the exit status."""
+    debug = "--debug" in arguments
+    try:
+        result = cli.main(args=list(arguments), prog_name="clawtriage", standalone_mode=False)
+        _flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except TriageError as error:
+        if debug:
+            traceback.print_exc()
+        _complain(str(error), error.hint)
+        return int(error.exit_code)
+    except BrokenPipeError:
+        # The reader went away: nobody is left to be told. Keep the interpreter from trying.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (MemoryError, RecursionError, OSError) as error:
+        if debug:
+            traceback.print_exc()
+        _complain(f"{type(error).__name__}: {error}", "run again with --debug and report it")
+        return int(ExitCode.INPUT)
+    return int(result) if isinstance(result, int) else 0
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+
+
+def _complain(message: str, hint: str | None) -> None:
+    click.echo(f"clawtriage: {safe_text(message)}", err=True)
+    if hint:
+        click.echo(f"  → {safe_text(hint)}", err=True)

@@ -1,0 +1,54 @@
+"""`clawtriage batch`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from triage.cli.output import shared_options
+from triage.errors import ExitCode
+
+_EPILOG = """\b
+Examples:
+  clawtriage batch uploads/ --format jsonl > night.jsonl
+  clawtriage batch uploads/ --format jsonl --fail-on unknown
+"""
+
+
+@click.command("batch", epilog=_EPILOG)
+@click.argument("uploads", metavar="UPLOADS", type=click.Path(path_type=Path))
+@click.option(
+    "-f", "--format", "form", type=click.Choice(["jsonl"]), default="jsonl", show_default=True,
+    expose_value=False, help="One JSON line for each upload.",
+)  # fmt: skip
+@click.option(
+    "--fail-on", multiple=True, type=click.Choice(["unknown", "error"]),
+    help="Leave with status 10 where an upload ends like this (repeatable).",
+)  # fmt: skip
+@shared_options
+def command(
+    uploads: Path,
+    fail_on: tuple[str, ...],
+    packs: tuple[Path, ...],
+    db: Path | None,
+    no_redact: bool,
+) -> int:
+    """Diagnose every upload in the folder UPLOADS.
+
+    An upload is a file in it, or a sub-folder whose files are all evidence of one incident. An
+    upload that cannot be read is a line with an error; the others are not held up.
+    """
+    from triage.batch.run import run_batch  # noqa: PLC0415 - not for --help
+    from triage.pipeline import Options  # noqa: PLC0415
+
+    options = Options(packs=packs, db=db, redact=not no_redact)
+    seen: set[str] = set()
+    for row in run_batch(uploads, options):
+        line = json.dumps(row, ensure_ascii=True, allow_nan=False)
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+        seen.add("error" if "error" in row else str(row["report"]["verdict"]))
+    return int(ExitCode.UNKNOWN) if seen & set(fail_on) else 0

@@ -1,0 +1,59 @@
+"""`clawtriage core`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from triage.cli.output import emit, render_options, shared_options
+
+_EPILOG = """\b
+Examples:
+  clawtriage core ./core --binary ./claw_inference
+  clawtriage core core.1234 --binary ./claw_inference --log engine.log
+  clawtriage core core.1234                    no program at hand: what the core alone tells
+"""
+
+
+@click.command("core", epilog=_EPILOG)
+@click.argument("core", metavar="CORE", type=click.Path(path_type=Path))
+@click.option(
+    "-b", "--binary", type=click.Path(path_type=Path), metavar="EXE",
+    help="The program that crashed, built with -g for files and lines.",
+)  # fmt: skip
+@click.option(
+    "--sysroot", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR",
+    help="Where the libraries of the crashed machine are.",
+)  # fmt: skip
+@click.option(
+    "--log", "logs", multiple=True, metavar="FILE",
+    help="A log of the same crash (repeatable; `-` is standard input).",
+)  # fmt: skip
+@render_options
+@shared_options
+def command(
+    core: Path,
+    binary: Path | None,
+    sysroot: Path | None,
+    logs: tuple[str, ...],
+    form: str,
+    verbose: bool,
+    output: Path | None,
+    color: bool | None,
+    packs: tuple[Path, ...],
+    db: Path | None,
+    no_redact: bool,
+) -> int:
+    """Diagnose a crash from its CORE dump.
+
+    gdb reads the stacks; the core itself tells the signal, the command line and the variables. No
+    file is opened but those that you name, and the system libraries where you give --binary.
+    """
+    from triage.pipeline import Analyzer, Options  # noqa: PLC0415 - not for --help
+    from triage.read import require_core  # noqa: PLC0415
+
+    require_core(core)
+    options = Options(packs=packs, db=db, binary=binary, sysroot=sysroot, redact=not no_redact)
+    report = Analyzer(options).analyze([str(core), *logs])
+    return emit(report, form=form, verbose=verbose, output=output, color=color)

@@ -1,0 +1,110 @@
+"""Options and output that the analysing commands share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from triage.errors import ExitCode
+from triage.text.safe import safe_line
+
+if TYPE_CHECKING:
+    from triage.model.report import Report
+
+F = TypeVar("F", bound=Callable[..., Any])
+FORMATS = ("text", "markdown", "json", "jsonl")
+_PATH = click.Path(path_type=Path)
+
+
+def shared_options(command: F) -> F:
+    """Add the options of every command that analyses."""
+    options = (
+        click.option(
+            "--pack", "packs", multiple=True, type=_PATH, metavar="DIR",
+            help="Use the signatures in this folder too (repeatable).",
+        ),
+        click.option(
+            "--db", type=_PATH, metavar="FILE",
+            help="Keep the compiled signatures in this SQLite database.",
+        ),
+        click.option(
+            "--no-redact", is_flag=True,
+            help="Leave secrets, home folders and prompts in the report.",
+        ),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def render_options(command: F) -> F:
+    """Add the options of every command that prints one report."""
+    options = (
+        click.option(
+            "-f", "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True,
+            help="How to print the report.",
+        ),
+        click.option("-v", "--verbose", is_flag=True, help="Show stack, environment, all steps."),
+        click.option(
+            "-o", "--output", type=_PATH, metavar="FILE", help="Write the report to a file."
+        ),
+        click.option(
+            "--color/--no-color", default=None, help="Colour (default: only on a terminal)."
+        ),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def emit(
+    report: Report, *, form: str, verbose: bool, output: Path | None, color: bool | None
+) -> int:
+    """Print a report and return the exit status that its verdict means."""
+    from triage.render import RenderOptions, renderers  # noqa: PLC0415 - not for --help
+
+    wide = shutil.get_terminal_size((100, 40)).columns
+    colour = _wants_colour(color) if output is None else bool(color)
+    options = RenderOptions(colour=colour, width=max(60, min(wide, 120)), verbose=verbose)
+    text = renderers()[form].render(report, options)
+    if output is None:
+        _write(text)
+    else:
+        output.write_text(text, encoding="utf-8")
+    talk(report, form)
+    return int(exit_code(report))
+
+
+def _write(text: str) -> None:
+    """Write to standard output as UTF-8, whatever the locale: the report is a document."""
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.flush()
+
+
+def _wants_colour(color: bool | None) -> bool:
+    if color is not None:
+        return color
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def talk(report: Report, form: str) -> None:
+    """Say the report's warnings on standard error where the report itself is for a machine."""
+    if form == "text":
+        return
+    for warning in report.warnings:
+        click.echo(f"clawtriage: {safe_line(warning.message)}", err=True)
+
+
+def exit_code(report: Report) -> ExitCode:
+    """Return the exit status that a verdict means."""
+    return {
+        "known": ExitCode.KNOWN,
+        "unknown": ExitCode.UNKNOWN,
+        "no-crash": ExitCode.NO_CRASH,
+    }[report.verdict.value]

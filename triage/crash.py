@@ -1,0 +1,206 @@
+"""Joins what was read from every input into one crash: which thread failed, and where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from triage.frames.names import file_name
+from triage.frames.noise import mark_noise
+from triage.knowledge import NoiseList, known_errors
+from triage.model.crash import (
+    BlamedFrame,
+    Crash,
+    Engine,
+    Environment,
+    ErrorRecord,
+    Fragment,
+    LogLine,
+    ModelFile,
+    Signal,
+)
+from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust
+
+_DIGITS = re.compile(r"\d+")
+_QUANTIZATION = re.compile(
+    r"(?:^|[-._])((?:I?Q\d(?:_\d|_K(?:_[SMLX]{1,2})?|_(?:XXS|XS|S|M|NL))?|TQ\d_\d|MXFP4|BF16|F16|F32))"
+    r"(?=[-._]|$)",
+    re.IGNORECASE,
+)
+_WAITS = re.compile(
+    r"(?:cuda|cu|hip)[A-Z]\w*Synchronize|(?:cuda|cu|hip)Memcpy|(?:cuda|hip)Launch|cuLaunch"
+)
+_DRIVER_NOISE = ("cuda", "hip")
+
+
+def join(
+    fragments: Sequence[Fragment], lines: Iterable[LogLine], noise: Sequence[NoiseList]
+) -> Crash:
+    """Return the one crash that all fragments are parts of."""
+    threads = tuple(mark_noise(thread, noise) for f in fragments for thread in f.threads)
+    crashed = crashed_thread(threads)
+    threads = tuple(replace(t, crashed=n == crashed) for n, t in enumerate(threads))
+    return Crash(
+        engine=_engine(fragments),
+        signal=_signal(fragments),
+        errors=_errors(fragments),
+        threads=threads,
+        crashed_thread=crashed,
+        blamed_frame=blamed_frame(threads, crashed),
+        modules=tuple(module for f in fragments for module in f.modules),
+        environment=_environment(fragments),
+        lines=tuple(lines),
+        warnings=tuple(warning for f in fragments for warning in f.warnings),
+    )
+
+
+def crashed_thread(threads: Sequence[Thread]) -> int | None:
+    """Return the thread that failed, which is not always the one that got the signal.
+
+    A device exception comes first. A driver's helper thread that aborts the process has no frame
+    to blame; the thread that waits in a call of that driver is then the one.
+    """
+    marked = [n for n, t in enumerate(threads) if t.crashed and t.frames]
+    gpu = [n for n in marked if threads[n].kind is ThreadKind.GPU]
+    if gpu:
+        return gpu[0]
+    if not marked:
+        return None
+    first = marked[0]
+    if blame(threads[first]) is None and any(
+        frame.noise in _DRIVER_NOISE for frame in threads[first].frames
+    ):
+        waiting = [n for n, t in enumerate(threads) if _waits(t) and blame(t) is not None]
+        if waiting:
+            return waiting[0]
+    return first
+
+
+def _waits(thread: Thread) -> bool:
+    return any(frame.function and _WAITS.search(frame.function) for frame in thread.frames)
+
+
+def blame(thread: Thread) -> int | None:
+    """Return the first frame that is nobody's plumbing; None where there is none.
+
+    Frames above a signal handler belong to the handler and are passed over.
+    """
+    begin = 0
+    for n, frame in enumerate(thread.frames):
+        if frame.kind is FrameKind.SIGNAL_HANDLER:
+            begin = n + 1
+    for n in range(begin, len(thread.frames)):
+        frame = thread.frames[n]
+        if frame.noise is None and frame.function and frame.trust is not Trust.ADDRESS_ONLY:
+            return n
+    return None
+
+
+def blamed_frame(threads: Sequence[Thread], crashed: int | None) -> BlamedFrame | None:
+    """Return the frame of the crashed thread that a maintainer would look at first."""
+    if crashed is None:
+        return None
+    frame = blame(threads[crashed])
+    if frame is None:
+        return None
+    if threads[crashed].kind is ThreadKind.GPU:
+        why = "the device function that the exception was raised in"
+    elif frame == 0:
+        why = "the innermost frame, and no plumbing"
+    else:
+        why = "first frame that is not abort, allocator, driver or thread plumbing"
+    return BlamedFrame(thread=crashed, frame=frame, why=why)
+
+
+def _signal(fragments: Sequence[Fragment]) -> Signal | None:
+    ranked = sorted((f for f in fragments if f.signal), key=lambda f: f.signal_rank)
+    return ranked[0].signal if ranked else None
+
+
+def _engine(fragments: Sequence[Fragment]) -> Engine | None:
+    engines = [f.engine for f in fragments if f.engine]
+    if not engines:
+        return None
+    version = next((e.version for e in engines if e.version), None)
+    return replace(engines[0], version=version)
+
+
+def _errors(fragments: Sequence[Fragment]) -> tuple[ErrorRecord, ...]:
+    """Return the errors in the order of the inputs, each once, with what is known of its code."""
+    found = sorted(
+        (error for f in fragments for error in f.errors),
+        key=lambda e: (e.at.input, e.at.line or 0) if e.at else (0, 0),
+    )
+    merged: dict[tuple[Any, ...], ErrorRecord] = {}
+    for plain in found:
+        error = _completed(plain)
+        shape = _DIGITS.sub("0", error.message or "") if error.code is None else ""
+        key = (error.api, error.code, error.name, shape, error.file, error.line)
+        if key in merged:
+            merged[key] = replace(merged[key], count=merged[key].count + error.count)
+        else:
+            merged[key] = error
+    return tuple(merged.values())
+
+
+def _completed(error: ErrorRecord) -> ErrorRecord:
+    table = known_errors()
+    known = table.by_name.get(error.name or "")
+    if known is None and error.code is not None:
+        known = table.by_code.get((error.api, error.code))
+    if known is None:
+        return error
+    return replace(
+        error,
+        code=error.code if error.code is not None else known.code,
+        name=error.name or known.name,
+        timing=error.timing or known.timing,
+        sticky=error.sticky if error.sticky is not None else known.sticky,
+    )
+
+
+def _environment(fragments: Sequence[Fragment]) -> Environment:
+    merged = Environment()
+    for fragment in fragments:
+        merged = _merge(merged, fragment.environment)
+    model = merged.model
+    path = (
+        (model.path if model else None) or merged.options.get("model") or merged.options.get("-m")
+    )
+    if path:
+        model = _named_model(model or ModelFile(), path)
+        if "model.path" not in merged.where and "option.model" in merged.where:
+            at = merged.where["option.model"]
+            merged = replace(merged, where={**merged.where, "model.path": at})
+        if "model.quantization" not in merged.where and "model.path" in merged.where:
+            at = merged.where["model.path"]
+            merged = replace(merged, where={**merged.where, "model.quantization": at})
+    return replace(merged, model=model)
+
+
+def _named_model(model: ModelFile, path: str) -> ModelFile:
+    """Fill in the quantization from the file's name, where nothing states it."""
+    found = _QUANTIZATION.findall(file_name(path).rsplit(".", 1)[0])
+    guess = found[-1].upper() if found else None
+    return replace(model, path=model.path or path, quantization=model.quantization or guess)
+
+
+def _merge(a: Any, b: Any) -> Any:
+    """Join two values of one model type: what the first does not know, the second may."""
+    changes: dict[str, Any] = {}
+    for field in fields(a):
+        mine, other = getattr(a, field.name), getattr(b, field.name)
+        if isinstance(mine, Mapping):
+            changes[field.name] = {**other, **mine}
+        elif isinstance(mine, ModelFile) and isinstance(other, ModelFile):
+            changes[field.name] = _merge(mine, other)
+        elif mine is None or mine == ():
+            changes[field.name] = other
+    return replace(a, **changes)
+
+
+def frames_from(thread: Thread, start: int) -> tuple[Frame, ...]:
+    """Return the frames from one on that can be blamed."""
+    return tuple(f for f in thread.frames[start:] if f.noise is None and f.function)

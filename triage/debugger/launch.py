@@ -1,0 +1,213 @@
+"""Starts gdb, so that nothing in an input runs and nothing leaves the machine.
+
+Starting takes gdb longer than reading a small core dump, so a command can start it first and
+import the rest meanwhile; this module imports little for that reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from triage.errors import DebuggerError
+
+NOWHERE: Final = "/nonexistent"
+CPU_SECONDS: Final = 60
+MEMORY_BYTES: Final = 16 << 30
+UNWOUND_FRAMES: Final = 20_000
+_MAX_WORKERS: Final = 4
+_KILL_WAIT: Final = 5.0
+
+_ENVIRONMENT: Final = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "HOME": NOWHERE,
+    "TERM": "dumb",
+    "DEBUGINFOD_URLS": "",
+}
+
+
+class GdbOptions(NamedTuple):
+    """How gdb is started, before it is given any input.
+
+    `sysroot` None stands for the running system, `debug_directory` None for the folder of separate
+    debug files that gdb was built with. `cpu` is in seconds, `memory` in bytes.
+    """
+
+    sysroot: str | None = None
+    debug_directory: str | None = None
+    demangle: bool = True
+    unwound_frames: int = UNWOUND_FRAMES
+    cpu: int = CPU_SECONDS
+    memory: int = MEMORY_BYTES
+
+
+class GdbProcess:
+    """One gdb in a process group and an empty folder of its own; a context manager."""
+
+    def __init__(self, gdb: str, options: GdbOptions) -> None:
+        self.options = options
+        self._folder = _new_folder()
+        try:
+            self.popen = _start([gdb, *_arguments(options)], self._folder)
+        except OSError as error:
+            os.rmdir(self._folder)  # noqa: PTH106 - a string, and pathlib would gain nothing
+            raise DebuggerError(f"gdb cannot be started: {error.strerror}") from error
+        _limit(self.popen.pid, options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End gdb, whatever it is doing: it can ignore every signal but this."""
+        if self.popen.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.popen.pid, signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.popen.wait(timeout=_KILL_WAIT)
+        for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        with contextlib.suppress(OSError):
+            os.rmdir(self._folder)  # noqa: PTH106
+
+
+def find_gdb() -> str | None:
+    """Return the debugger that the search path leads to."""
+    for folder in os.get_exec_path():
+        path = Path(folder or ".", "gdb").absolute()
+        if path.is_file() and os.access(path, os.X_OK):
+            return str(path)
+    return None
+
+
+def launch(sysroot: Path | None = None) -> GdbProcess | None:
+    """Start a gdb with the default options, None where there is none."""
+    gdb = find_gdb()
+    return None if gdb is None else GdbProcess(gdb, GdbOptions(sysroot=path_text(sysroot)))
+
+
+def path_text(path: Path | None) -> str | None:
+    """Return a path as gdb can be told it: it reads its commands by lines.
+
+    Raises DebuggerError for one that gdb cannot be told.
+    """
+    if path is None:
+        return None
+    text = str(path.absolute())
+    if not text.isprintable() or text != text.strip():
+        raise DebuggerError(f"gdb cannot be told the path {text!r}", hint="rename the file")
+    return text
+
+
+def expected_settings(options: GdbOptions) -> Mapping[str, str]:
+    """Return the settings that must be in force before an input is opened.
+
+    gdb only prints a message for a setting that it does not know, and goes on.
+    """
+    expected = {
+        "auto-load gdb-scripts": "off",
+        "auto-load python-scripts": "off",
+        "auto-load local-gdbinit": "off",
+        "auto-load libthread-db": "off",
+        "auto-load safe-path": NOWHERE,
+        "libthread-db-search-path": NOWHERE,
+        "debuginfod enabled": "off",
+        "index-cache enabled": "off",
+        "source open": "off",
+        "may-call-functions": "off",
+        "pagination": "off",
+        "confirm": "off",
+        "backtrace limit": str(options.unwound_frames),
+    }
+    chosen = {"sysroot": options.sysroot, "debug-file-directory": options.debug_directory}
+    return expected | {name: value for name, value in chosen.items() if value is not None}
+
+
+def _arguments(options: GdbOptions) -> list[str]:
+    early = ("set python ignore-environment on", "set python dont-write-bytecode on")
+    words = ["--interpreter=mi3", "-nx", "-nh", "-q"]
+    words += [word for setting in early for word in ("-eiex", setting)]
+    return words + [word for setting in _settings(options) for word in ("-iex", setting)]
+
+
+def _settings(options: GdbOptions) -> list[str]:
+    # Scripts are forbidden first: several of the other settings would let gdb look for some.
+    settings = [
+        "set auto-load no",
+        f"set auto-load safe-path {NOWHERE}",
+        f"set libthread-db-search-path {NOWHERE}",
+        "set debuginfod enabled off",
+        "set index-cache enabled off",
+        "set source open off",
+        "set style enabled off",
+        "set pagination off",
+        "set confirm off",
+        "set width 0",
+        "set height 0",
+        "set may-call-functions off",
+        f"set backtrace limit {options.unwound_frames}",
+        "set print frame-arguments scalars",
+        "set print elements 200",
+        # Objects are shown as {...}: their members can be anything, and long.
+        "set print max-depth 0",
+        "set max-value-size 65536",
+        f"maint set worker-threads {min(os.cpu_count() or 1, _MAX_WORKERS)}",
+    ]
+    if options.sysroot is not None:
+        settings.append(f"set sysroot {options.sysroot}")
+    if options.debug_directory is not None:
+        settings.append(f"set debug-file-directory {options.debug_directory}")
+    if not options.demangle:
+        settings += ["set print demangle off", "set demangle-style none"]
+    return settings
+
+
+def _new_folder() -> str:
+    """Make an empty folder to run in: a relative name in an input leads nowhere."""
+    parent = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - the name cannot be guessed
+    folder = f"{parent}/clawtriage-{os.urandom(12).hex()}"
+    os.mkdir(folder, 0o700)  # noqa: PTH102
+    return folder
+
+
+def _start(command: list[str], folder: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - a fixed command without any input
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        env=_ENVIRONMENT,
+        cwd=folder,
+        start_new_session=True,
+    )
+
+
+def _limit(pid: int, options: GdbOptions) -> None:
+    # Set from here, not by code between fork and exec, which would rule out the quick start.
+    limits = {
+        resource.RLIMIT_CPU: (options.cpu, options.cpu + 5),
+        resource.RLIMIT_AS: (options.memory, options.memory),
+        resource.RLIMIT_CORE: (0, 0),
+    }
+    for limit, values in limits.items():
+        with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):
+            resource.prlimit(pid, limit, values)

@@ -1,0 +1,121 @@
+"""Collects printed frames into threads, whatever order and repetition they come in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from triage.model.position import Position
+from triage.model.stack import Frame, FrameKind, Thread, ThreadKind
+
+MAX_FRAMES = 20_000
+"""Frames of one stack that are kept; more are counted."""
+
+
+@dataclass(slots=True)
+class Stacks:
+    """The threads of one region while it is being read.
+
+    `crashed_id` is the thread that the debugger says got the signal; `device_frame` is a device
+    function that was printed apart from its stack and goes on top of the next GPU stack.
+    """
+
+    crashed_id: str | None = None
+    device_frame: Frame | None = None
+    _done: list[Thread] = field(default_factory=list)
+    _head: Thread | None = None
+    _frames: list[Frame] = field(default_factory=list)
+    _omitted: int = 0
+
+    def begin(
+        self, *, thread_id: str | None, tid: int | None, name: str | None, at: Position
+    ) -> None:
+        """Start a thread whose heading was printed."""
+        self.finish()
+        self._head = Thread(id=thread_id, tid=tid, name=name, at=at)
+
+    def add(self, frame: Frame) -> None:
+        """Add a frame; an index that does not rise starts a new stack."""
+        if self._frames and frame.index <= self._frames[-1].index:
+            self.finish()
+        if len(self._frames) < MAX_FRAMES:
+            self._frames.append(frame)
+        else:
+            self._omitted += 1
+
+    def finish(self) -> None:
+        """Close the stack that is being read."""
+        if self._frames or self._head:
+            head = self._head or Thread(at=self._frames[0].at)
+            gpu = bool(self._frames) and self._frames[0].kind is FrameKind.GPU
+            frames = self._with_device_frame() if gpu else tuple(self._frames)
+            self._done.append(
+                replace(
+                    head,
+                    frames=frames,
+                    frames_omitted=self._omitted,
+                    kind=ThreadKind.GPU if gpu else ThreadKind.HOST,
+                )
+            )
+        self._head, self._frames, self._omitted = None, [], 0
+
+    def _with_device_frame(self) -> tuple[Frame, ...]:
+        top = self.device_frame
+        if top is None or (top.function, top.line) == (
+            self._frames[0].function,
+            self._frames[0].line,
+        ):
+            return tuple(self._frames)
+        self.device_frame = None
+        rest = [replace(frame, index=frame.index + 1) for frame in self._frames]
+        return (top, *rest)
+
+    def threads(self) -> tuple[Thread, ...]:
+        """Return every thread once, the crashed one marked."""
+        kept: list[Thread] = []
+        for thread in self._done:
+            if thread.frames or thread.id is not None:
+                _merge(kept, thread)
+        crashed = self._crashed(kept)
+        return tuple(replace(t, crashed=n == crashed) for n, t in enumerate(kept))
+
+    def _crashed(self, threads: list[Thread]) -> int | None:
+        gpu = [n for n, t in enumerate(threads) if t.kind is ThreadKind.GPU]
+        if gpu:
+            return gpu[0]
+        if self.crashed_id is not None:
+            for n, thread in enumerate(threads):
+                if thread.id == self.crashed_id:
+                    return n
+        anonymous = [n for n, t in enumerate(threads) if t.id is None and t.frames]
+        if anonymous:
+            return anonymous[-1]
+        return 0 if len(threads) == 1 else None
+
+
+def _merge(kept: list[Thread], thread: Thread) -> None:
+    """Add a thread unless it repeats one; of two readings of one stack the longer one stays."""
+    for n, other in enumerate(kept):
+        if thread.id is not None and other.id is not None and thread.id != other.id:
+            continue
+        if _same_stack(other.frames, thread.frames):
+            longer = thread if len(thread.frames) >= len(other.frames) else other
+            named = thread if thread.id is not None else other
+            kept[n] = replace(longer, id=named.id, tid=named.tid, name=named.name)
+            return
+    kept.append(thread)
+
+
+def _same_stack(a: tuple[Frame, ...], b: tuple[Frame, ...]) -> bool:
+    """Tell whether one stack is the other or its beginning.
+
+    A device function that was put on top of a GPU stack does not make it another one.
+    """
+    if not a or not b:
+        return False
+    if a[0].kind is b[0].kind is FrameKind.GPU:
+        size = min(len(a), len(b))
+        a, b = a[-size:], b[-size:]
+    return all(
+        (x.function, x.line, x.address) == (y.function, y.line, y.address)
+        for x, y in zip(a, b, strict=False)
+    )

@@ -1,0 +1,78 @@
+"""Linux kernel lines: segfaults, traps, the OOM killer, NVIDIA's Xid.
+
+What is odd about it: they name a process that need not be the one that the other inputs are about,
+and one failing kernel prints an Xid line for every SM it ran on.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from triage.formats._base import Format, Region, number, reading
+from triage.model.crash import ErrorRecord, Fragment, Signal
+from triage.model.position import Position
+
+_TRAPS = {"invalid opcode": ("SIGILL", 4), "divide error": ("SIGFPE", 8), "int3": ("SIGTRAP", 5)}
+
+
+def _read(region: Region) -> Fragment:
+    errors: list[ErrorRecord] = []
+    signal: Signal | None = None
+    source = reading(region, "kernel")
+    for item in source.items():
+        kind, at, fields = item.kind, item.at, item.fields
+        if kind == "segfault":
+            signal = signal or Signal(
+                name="SIGSEGV", number=11, fault_address=f"0x{fields['segv_address']}", at=at
+            )
+        elif kind == "trap":
+            name, value = _TRAPS.get(fields["trap"], ("SIGSEGV", 11))
+            signal = signal or Signal(name=name, number=value, at=at)
+        else:
+            _add(errors, _error(kind, fields, at))
+    return Fragment(
+        dialect="kernel",
+        errors=tuple(errors),
+        signal=signal,
+        signal_rank=2,
+        claimed=frozenset(source.claimed),
+    )
+
+
+def _error(kind: str, fields: dict[str, str], at: Position) -> ErrorRecord:
+    if kind == "xid":
+        return ErrorRecord(
+            api="xid",
+            code=number(fields["xid"]),
+            name=f"Xid {fields['xid']}",
+            message=fields["xid_text"].strip() or None,
+            at=at,
+        )
+    process = fields.get("oom_process") or fields.get("oom_invoker")
+    where = fields.get("oom_where", "oom-killer invoked")
+    return ErrorRecord(api="oom-killer", name=where, message=f"{where}: {process}", at=at)
+
+
+def _add(errors: list[ErrorRecord], error: ErrorRecord) -> None:
+    """Add an error, or count it where the same one was seen."""
+    for n, other in enumerate(errors):
+        if (other.api, other.code) == (error.api, error.code) and (
+            error.api == "xid" or other.message == error.message
+        ):
+            errors[n] = replace(other, count=other.count + 1)
+            return
+    errors.append(error)
+
+
+FORMAT = Format(
+    name="kernel",
+    title="Linux kernel messages",
+    anchors=("segfault at ", "NVRM: Xid", "ut of memory: Kill", "invoked oom-killer", " trap "),
+    opens=re.compile(
+        r"[^\n]{0,200}?(?:: segfault at |NVRM: Xid|ut of memory: Kill|invoked oom-killer"
+        r"|traps?: \S{1,80} trap )"
+    ),
+    read=_read,
+    reach=50,
+)

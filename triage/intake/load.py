@@ -1,0 +1,207 @@
+"""Opens inputs: the one place where files that the user names are read as text."""
+
+from __future__ import annotations
+
+import bz2
+import errno
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from triage.errors import InputError
+from triage.intake.kind import classify, compression
+from triage.intake.scan import WHOLE, Scan, scan
+from triage.model.crash import ReportWarning
+from triage.model.position import Position
+from triage.model.report import Input, InputKind
+from triage.text.decode import MAX_LINE, clean, detect_encoding, to_text
+from triage.text.line import Line
+from triage.text.prefix import to_line
+
+MAX_TEXT = 64 << 30
+MAX_UNPACKED = 16 << 30
+_HASHED = 64 << 20
+_HEAD = 65536
+_DECODERS = {"gzip": gzip.GzipFile, "bzip2": bz2.BZ2File, "xz": lzma.LZMAFile}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """One input as it was read: its lines where it is text, its path where it is a file."""
+
+    input: Input
+    lines: tuple[Line, ...] = ()
+    path: Path | None = None
+    warnings: tuple[ReportWarning, ...] = ()
+
+
+def expand(names: Sequence[str]) -> list[str]:
+    """Return the inputs with each folder replaced by the files in it, in order of name.
+
+    Raises InputError for a name that does not exist and for a folder without files.
+    """
+    found: list[str] = []
+    for name in names:
+        path = Path(name)
+        if name == "-" or not path.is_dir():
+            found.append(name)
+            continue
+        files = sorted(str(p) for p in path.rglob("*") if p.is_file() and not p.is_symlink())
+        if not files:
+            raise InputError(
+                f"{name}: no files in this folder",
+                hint="give the log itself: clawtriage analyze FOLDER/engine.log",
+            )
+        found.extend(files)
+    return found
+
+
+def load(name: str, input_id: int, anchors: Sequence[str]) -> Loaded:
+    """Read one input; `-` is standard input.
+
+    Raises InputError, with the way out, where it cannot be read at all.
+    """
+    with _open(name) as raw:
+        stream = io.BufferedReader(cast("io.RawIOBase", raw), _HEAD * 2) if name == "-" else raw
+        size, path = _size(stream, name)
+        head = _peek(stream)
+        kind, looks = classify(head)
+        base = Input(
+            id=input_id, name="standard input" if name == "-" else name, kind=kind, size=size
+        )
+        if kind is InputKind.ARCHIVE and compression(head) in _DECODERS:
+            return _load_compressed(stream, head, base, anchors)
+        if kind in (InputKind.ELF_CORE, InputKind.GPU_CORE, InputKind.GGUF):
+            if path is None:
+                raise InputError(f"{base.name} is {looks}, which has to be a file on disk")
+            return Loaded(input=base, path=path)
+        if kind is not InputKind.TEXT:
+            raise InputError(f"{base.name} is {looks}", hint=_way_out(looks, base.name))
+        return _load_text(stream, head, base, anchors, MAX_TEXT)
+
+
+def _way_out(looks: str, name: str) -> str:
+    if looks.startswith("a program"):
+        return f"give its core dump: clawtriage core CORE --binary {name}"
+    if looks.startswith("an archive") or looks.endswith(" file"):
+        return "unpack it first and give the files in it"
+    if looks.startswith("a minidump"):
+        return "turn it into text first: minidump-stackwalk FILE > crash.txt"
+    return "give a text log or a core dump"
+
+
+def _open(name: str) -> BinaryIO:
+    if name == "-":
+        return cast("BinaryIO", sys.stdin.buffer)
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise InputError(_why(name, error), hint=_hint(error)) from error
+    stream = os.fdopen(descriptor, "rb")
+    mode = os.fstat(descriptor).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        stream.close()
+        raise InputError(f"{name} is not a file", hint="give a log file, a core dump or a folder")
+    return stream
+
+
+def _why(name: str, error: OSError) -> str:
+    return f"{name}: {error.strerror or error}"
+
+
+def _hint(error: OSError) -> str:
+    if error.errno == errno.ENOENT:
+        return "check the name; `-` reads standard input"
+    return "check who may read it: ls -l FILE"
+
+
+def _size(stream: BinaryIO, name: str) -> tuple[int | None, Path | None]:
+    facts = os.fstat(stream.fileno()) if name != "-" else None
+    if facts and stat.S_ISREG(facts.st_mode):
+        return facts.st_size, Path(name)
+    return None, None
+
+
+def _peek(stream: BinaryIO) -> bytes:
+    peek = cast("io.BufferedReader", stream).peek(_HEAD)
+    return peek[:_HEAD]
+
+
+def _load_compressed(stream: BinaryIO, head: bytes, base: Input, anchors: Sequence[str]) -> Loaded:
+    name = compression(head) or ""
+    try:
+        with _DECODERS[name](stream) as plain:
+            inner = io.BufferedReader(cast("io.RawIOBase", plain), _HEAD * 2)
+            start = inner.peek(_HEAD)[:_HEAD]
+            kind, looks = classify(start)
+            if kind is not InputKind.TEXT:
+                raise InputError(f"{base.name} holds {looks}", hint="unpack it first")
+            loaded = _load_text(inner, start, replace(base, kind=kind), anchors, MAX_UNPACKED)
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise InputError(f"{base.name}: damaged {name} file: {error}") from error
+    return replace(loaded, input=replace(loaded.input, size=base.size))
+
+
+def _load_text(
+    stream: BinaryIO, head: bytes, base: Input, anchors: Sequence[str], limit: int
+) -> Loaded:
+    encoding, mark = detect_encoding(head)
+    if encoding != "utf-8":
+        stream, mark = _transcoded(stream, encoding), 0
+    found = scan(stream, anchors, limit=limit)
+    warnings: list[ReportWarning] = []
+    if found.total_bytes == 0:
+        warnings.append(_warn("input-empty", f"{base.name} is empty", base.id))
+    lines = tuple(_to_lines(found, mark))
+    if any(len(raw) > MAX_LINE for _, raw in found.lines):
+        warnings.append(
+            _warn("line-cut", f"lines longer than {MAX_LINE} characters were cut", base.id)
+        )
+    if found.full:
+        warnings.append(
+            _warn("input-cut", "only a part of this input was read: it is too large", base.id)
+        )
+    digest = _digest(found) if found.total_bytes <= _HASHED and found.left_out == 0 else None
+    info = replace(
+        base,
+        size=base.size if base.size is not None else found.total_bytes,
+        sha256=digest if encoding == "utf-8" else None,
+        truncated=found.full,
+    )
+    return Loaded(input=info, lines=lines, warnings=tuple(warnings))
+
+
+def _transcoded(stream: BinaryIO, encoding: str) -> BinaryIO:
+    """Return a UTF-16 or UTF-32 text as UTF-8, whole: such logs are small."""
+    data = stream.read(WHOLE * 8)
+    return io.BytesIO(to_text(data, encoding).lstrip("\ufeff").encode("utf-8", "replace"))
+
+
+def _to_lines(found: Scan, mark: int) -> list[Line]:
+    lines = []
+    for number, raw in found.lines:
+        data = raw[mark:] if number == 1 and mark else raw
+        text = clean(to_text(data[: MAX_LINE + 64], "utf-8"))[:MAX_LINE]
+        lines.append(to_line(number, text.rstrip("\n")))
+    return lines
+
+
+def _digest(found: Scan) -> str:
+    digest = hashlib.sha256()
+    for n, (_, raw) in enumerate(found.lines):
+        digest.update(raw if n == 0 else b"\n" + raw)
+    if found.total_bytes > sum(len(r) + 1 for _, r in found.lines) - 1:
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def _warn(code: str, message: str, input_id: int) -> ReportWarning:
+    return ReportWarning(code=code, message=message, at=Position(input=input_id))

@@ -1,0 +1,93 @@
+"""The order of the stages, once: read, match, judge, report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from triage.diagnose import Diagnosed, detect_engine, diagnose
+from triage.fingerprint import fingerprint
+from triage.model.crash import Crash
+from triage.model.diagnosis import Verdict
+from triage.model.report import Report
+from triage.read import ReadOptions, ReadResult, read, read_text
+from triage.store.signatures import SignatureStore, open_store
+from triage.text.redact import redact_report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What an analysis can be told; `packs` are folders of further signatures."""
+
+    packs: tuple[Path, ...] = ()
+    db: Path | None = None
+    binary: Path | None = None
+    sysroot: Path | None = None
+    redact: bool = True
+
+
+class Analyzer:
+    """Analyses any number of incidents with one set of signatures."""
+
+    def __init__(self, options: Options) -> None:
+        """Open the signatures; raises PackError or StoreError where they cannot be used."""
+        self.options = options
+        self.store: SignatureStore = open_store(options.packs, options.db)
+        self._read_options = ReadOptions(
+            binary=options.binary,
+            sysroot=options.sysroot,
+            variables=self.store.variables(),
+            log_literals=self.store.log_literals(),
+        )
+
+    def read(self, names: Sequence[str]) -> ReadResult:
+        """Read inputs that are evidence of one incident; raises InputError if none can be read."""
+        return read(names, self._read_options)
+
+    def read_text(self, text: str) -> Crash:
+        """Read a text that is already in memory."""
+        return self.with_engine(read_text(text, self._read_options).crash)
+
+    def with_engine(self, crash: Crash) -> Crash:
+        """Return the crash with its engine named, where anything tells it."""
+        if crash.engine is not None:
+            return crash
+        return replace(crash, engine=detect_engine(crash, self.store))
+
+    def analyze(self, names: Sequence[str]) -> Report:
+        """Return the report on inputs that are evidence of one incident.
+
+        Raises InputError where none of them can be read.
+        """
+        return self.report(self.read(names))
+
+    def report(self, result: ReadResult) -> Report:
+        """Return the report on what was read."""
+        crash = self.with_engine(result.crash)
+        judged = diagnose(crash, self.store)
+        report = _report(replace(result, crash=crash), judged)
+        return redact_report(report) if self.options.redact else report
+
+
+def _report(result: ReadResult, judged: Diagnosed) -> Report:
+    crash = result.crash
+    return Report(
+        verdict=judged.verdict,
+        inputs=result.inputs,
+        engine=crash.engine,
+        signal=crash.signal,
+        errors=crash.errors,
+        threads=crash.threads,
+        crashed_thread=crash.crashed_thread,
+        blamed_frame=crash.blamed_frame,
+        modules=crash.modules,
+        environment=crash.environment,
+        fingerprint=None if judged.verdict is Verdict.NO_CRASH else fingerprint(crash),
+        diagnoses=judged.diagnoses,
+        family=judged.family,
+        family_evidence=judged.family_evidence,
+        action=judged.action,
+        next_evidence=judged.next_evidence,
+        warnings=crash.warnings,
+    )

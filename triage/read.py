@@ -1,0 +1,216 @@
+"""From inputs to one crash: every input by its kind, every text by every format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from triage.crash import join
+from triage.errors import InputError
+from triage.formats import Format, Region, formats
+from triage.intake.kind import classify
+from triage.intake.load import Loaded, expand, load
+from triage.knowledge import noise_lists
+from triage.model.crash import Crash, Fragment, LogLine, ReportWarning
+from triage.model.position import Position
+from triage.model.report import Input, InputKind
+from triage.text.line import Line
+from triage.text.locate import runs
+
+MAX_LOG_LINES = 2_000
+"""Lines that are kept for signatures that ask about lines."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """What a reader needs beside the inputs.
+
+    `variables` are the environment variables that signatures ask about, `log_literals` (lower
+    case) mark the lines that they ask about.
+    """
+
+    binary: Path | None = None
+    sysroot: Path | None = None
+    variables: frozenset[str] = frozenset()
+    log_literals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadResult:
+    """The inputs as they were read and the crash that they are evidence of."""
+
+    inputs: tuple[Input, ...]
+    crash: Crash
+
+
+def read(names: Sequence[str], options: ReadOptions) -> ReadResult:
+    """Read every input; one that cannot be read is a warning as long as another can.
+
+    Raises InputError where no input can be read.
+    """
+    return read_loaded(_load_all(expand(names), options), options)
+
+
+def read_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> ReadResult:
+    """Read inputs that were opened before."""
+    inputs: list[Input] = []
+    fragments: list[Fragment] = []
+    lines: list[LogLine] = []
+    for item in loaded:
+        parts = list(_fragments(item, options))
+        dialects = dict.fromkeys(f.dialect for f in parts if _says_something(f))
+        inputs.append(replace(item.input, dialects=tuple(dialects)))
+        fragments.append(Fragment(dialect="", warnings=item.warnings))
+        fragments.extend(parts)
+        lines.extend(_log_lines(item, options.log_literals))
+    crash = join(fragments, lines[:MAX_LOG_LINES], noise_lists())
+    return ReadResult(inputs=tuple(inputs), crash=crash)
+
+
+def read_text(text: str, options: ReadOptions, *, name: str = "text") -> ReadResult:
+    """Read a text that is already in memory, such as a signature's example."""
+    from triage.text.decode import clean  # noqa: PLC0415 - used by the tools of pack authors alone
+    from triage.text.prefix import to_line  # noqa: PLC0415
+
+    lines = tuple(to_line(n, line) for n, line in enumerate(clean(text).split("\n"), 1))
+    info = Input(id=0, name=name, kind=InputKind.TEXT, size=len(text.encode()))
+    return read_loaded([Loaded(input=info, lines=lines)], options)
+
+
+def anchors(options: ReadOptions) -> tuple[str, ...]:
+    """Return every literal that makes a line of a big input worth keeping."""
+    return tuple({a for f in formats() for a in f.anchors} | set(options.log_literals))
+
+
+def _load_all(names: Sequence[str], options: ReadOptions) -> list[Loaded]:
+    loaded: list[Loaded] = []
+    failures: list[InputError] = []
+    for n, name in enumerate(names):
+        try:
+            loaded.append(load(name, n, anchors(options)))
+        except InputError as error:
+            failures.append(error)
+            loaded.append(_unreadable(name, n, error))
+    if len(failures) == len(names):
+        raise failures[0]
+    return loaded
+
+
+def _unreadable(name: str, n: int, error: InputError) -> Loaded:
+    hint = f" ({error.hint})" if error.hint else ""
+    return Loaded(
+        input=Input(id=n, name=name, kind=InputKind.UNREADABLE),
+        warnings=(
+            ReportWarning(code="input-unreadable", message=f"{error}{hint}", at=Position(input=n)),
+        ),
+    )
+
+
+def _says_something(fragment: Fragment) -> bool:
+    return bool(
+        fragment.threads
+        or fragment.errors
+        or fragment.signal
+        or fragment.engine
+        or fragment.environment.where
+    )
+
+
+def _fragments(item: Loaded, options: ReadOptions) -> Iterator[Fragment]:
+    if item.input.kind is InputKind.ELF_CORE and item.path:
+        from triage.debugger.coredump import read_core_dump  # noqa: PLC0415 - logs do not need it
+
+        yield read_core_dump(
+            item.path,
+            binary=options.binary,
+            sysroot=options.sysroot,
+            input_id=item.input.id,
+            known_variables=options.variables,
+        )
+    elif item.input.kind in _UNREAD:
+        yield Fragment(dialect="", warnings=(_not_read(item.input),))
+    else:
+        yield from read_lines(item.lines, item.input.id)
+
+
+_UNREAD = {
+    InputKind.GPU_CORE: (
+        "gpu-core-not-read",
+        (
+            "read it where cuda-gdb is and give the text: cuda-gdb -batch "
+            "-ex 'target cudacore {}' -ex 'info cuda kernels' -ex bt > gpucore.txt"
+        ),
+    ),
+    InputKind.GGUF: (
+        "model-not-read",
+        "model files are not read; their metadata as text help: gguf-dump {} > model.txt",
+    ),
+}
+
+
+def _not_read(item: Input) -> ReportWarning:
+    code, message = _UNREAD[item.kind]
+    return ReportWarning(code=code, message=message.format(item.name), at=Position(input=item.id))
+
+
+def read_lines(lines: Sequence[Line], input_id: int) -> Iterator[Fragment]:
+    """Yield what every format finds in a text's lines."""
+    claimed: dict[str, set[int]] = {}
+    for form in formats():
+        taken = set().union(*(claimed.get(name, set()) for name in form.yields_to))
+        seen = _without(lines, taken) if taken else lines
+        mine = claimed.setdefault(form.name, set())
+        for fragment in _read_format(form, seen, input_id):
+            mine.update(fragment.claimed)
+            yield fragment
+
+
+def _read_format(form: Format, lines: Sequence[Line], input_id: int) -> Iterator[Fragment]:
+    places = runs(lines, form.opens, before=form.before, after=form.after, reach=form.reach)
+    for begin, end in places:
+        yield form.read(Region(tuple(lines[begin:end]), input_id))
+
+
+def _without(lines: Sequence[Line], taken: set[int]) -> list[Line]:
+    """Return the lines with those that are spoken for made empty, so that numbers stay."""
+    return [Line(ln.number, "", ln.prefix) if ln.number in taken else ln for ln in lines]
+
+
+def _log_lines(item: Loaded, literals: tuple[str, ...]) -> Iterator[LogLine]:
+    if not literals or not item.lines:
+        return
+    pattern = _any_of(literals)
+    for line in item.lines:
+        if pattern.search(line.text):
+            yield LogLine(text=line.text, at=Position(input=item.input.id, line=line.number))
+
+
+@lru_cache(maxsize=8)
+def _any_of(literals: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, literals)), re.IGNORECASE)
+
+
+def require_core(path: Path) -> None:
+    """Check that a file is a core dump before anything else is done.
+
+    Raises InputError, saying what the file is instead and which command takes it.
+    """
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(65536)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}", hint="check the name of the core") from error
+    kind, looks = classify(head)
+    if kind in (InputKind.ELF_CORE, InputKind.GPU_CORE):
+        return
+    if not head:
+        raise InputError(
+            f"{path} is empty",
+            hint="the core was not written: check `ulimit -c unlimited`, free disk space and "
+            "/proc/sys/kernel/core_pattern",
+        )
+    hint = f"clawtriage analyze {path}" if kind is InputKind.TEXT else "give the core dump itself"
+    raise InputError(f"{path} is {looks}, not a core dump", hint=hint)
