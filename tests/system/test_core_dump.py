@@ -53,7 +53,7 @@ class TestCrash:
         source = (Path(__file__).parent / "core_programs" / "crash.cpp").read_text().splitlines()
         top = thread.frames[0]
         assert top.line is not None
-        assert "data[at]" in source[top.line - 1]
+        assert "data[at];" in source[top.line - 1]
         assert top.file is not None
         assert top.file.endswith("crash.cpp")
         assert (top.trust, top.kind, top.module) == (Trust.DEBUG_INFO, FrameKind.HOST, "crash")
@@ -62,7 +62,7 @@ class TestCrash:
 
     def test_arguments_are_names_and_simple_values(self, core_programs, crash: Crash):
         fragment = read(crash(core_programs.plain), core_programs.plain)
-        assert crashed(fragment).frames[0].args == "data=0x0, at=2"
+        assert crashed(fragment).frames[0].args == "at=2, data=0x0"
         text = frame(crashed(fragment), "load_model").args
         assert text is not None
         assert text.startswith("data=0x0, options=")
@@ -121,7 +121,7 @@ class TestCrash:
     def test_recursion_through_inlined_frames(self, core_programs, crash: Crash):
         thread = crashed(read(crash(core_programs.plain, "bounce"), core_programs.plain))
         told = [(f.function, f.inlined) for f in thread.frames]
-        fold = [("Fold<0>::run", True), ("Fold<1>::run", True), ("Fold<2>::run", True)]
+        fold = [("read_tensor", True), *((f"Fold<{n}>::run", True) for n in range(3))]
         call = [("bounce", False), ("hop", True)]
         assert told == [*fold, *call, *call, *call, ("bounce", False), ("main", False)]
 
@@ -140,7 +140,7 @@ class TestEnvironment:
             "-1",
             "--mlock",
             CLAW_VRAM_LIMIT="8192",
-            HF_TOKEN="hf_secret",
+            HF_TOKEN="hf_x",  # noqa: S106
         )
         environment = read(core, None).environment
         assert environment.command_line is not None
@@ -180,7 +180,7 @@ class TestBinary:
         assert [len(t.frames) for t in fragment.threads] == [1] * 5
         top = crashed(fragment).frames[0]
         assert (top.function, top.trust, top.module) == (None, Trust.ADDRESS_ONLY, "crash")
-        assert named_by(core_programs.plain, top.offset) == "read_tensor"
+        assert "load_model" in named_by(core_programs.plain, top.offset)
         assert codes(fragment) == ["binary-missing"]
         command = f"clawtriage core {core} --binary {core_programs.plain}"
         assert command in fragment.warnings[0].message
@@ -207,8 +207,8 @@ class TestBinary:
         assert codes(fragment) == ["binary-stripped"]
         thread = crashed(fragment)
         assert functions(thread)[0] is None
-        assert named_by(core_programs.plain, thread.frames[0].offset) == "read_tensor"
-        assert "main" in (named_by(core_programs.plain, thread.frames[1].offset) or "")
+        assert "load_model" in named_by(core_programs.plain, thread.frames[0].offset)
+        assert named_by(core_programs.plain, thread.frames[1].offset) == "main"
 
     def test_modules_with_build_ids_and_symbols(self, core_programs, crash: Crash):
         fragment = read(crash(core_programs.plain), core_programs.plain)
@@ -378,13 +378,13 @@ class TestDebugger:
     def test_launched_early_and_not_needed(self):
         with launch() as started:
             assert isinstance(started, GdbProcess)
-            folder = Path(os.readlink(f"/proc/{started.popen.pid}/cwd"))
+            folder = Path(f"/proc/{started.popen.pid}/cwd").readlink()
             assert folder.is_dir()
         assert not folder.exists()
         assert children() == []
 
     def test_file_names_that_need_quoting(self, core_programs, crash: Crash, tmp_path: Path):
-        folder = tmp_path / 'a "b\' c\\n $d'
+        folder = tmp_path / "a \"b' c\\n $d"
         folder.mkdir()
         binary, core = folder / "my crash", folder / "the core"
         shutil.copy(core_programs.plain, binary)
@@ -392,7 +392,6 @@ class TestDebugger:
         assert functions(crashed(read(core, binary)))[0] == "read_tensor"
 
     def test_file_name_with_a_line_end_gives_no_command(self, core_programs, crash, tmp_path):
-        core = tmp_path / f"core\n-interpreter-exec console \"shell touch {tmp_path}/x\""[:200]
         core = tmp_path / "core\nshell touch canary"
         shutil.copy(crash(core_programs.plain), core)
         fragment = read(core, core_programs.plain)
@@ -478,9 +477,9 @@ def cut(core: Path, folder: Path, share: float) -> Path:
     return part
 
 
-def named_by(binary: Path, offset: str | None) -> str | None:
+def named_by(binary: Path, offset: str | None) -> str:
     assert offset is not None
-    words = ["addr2line", "-f", "-i", "-e", str(binary), offset]
+    words = ["addr2line", "-f", "-e", str(binary), offset]
     return subprocess.check_output(words, text=True).splitlines()[0]
 
 

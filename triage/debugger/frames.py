@@ -15,6 +15,7 @@ from triage.model.stack import Frame, FrameKind, Trust
 _SIGNAL_HANDLER: Final = "<signal handler called>"
 _UNNAMED: Final = "??"
 _OPTIMIZED_OUT: Final = "<optimized out>"
+_ERROR: Final = "<error"
 _AT_ENTRY: Final = "@entry"
 _MAX_NAME: Final = 4096
 _LOWEST_CODE: Final = 0x1000
@@ -116,7 +117,8 @@ def read_arguments(raw: Mapping[str, Any], limit: int) -> str | None:
     for name in [n for n in values if n.endswith(_AT_ENTRY)]:
         at_entry = values.pop(name)
         plain = name.removesuffix(_AT_ENTRY)
-        if values.get(plain) in (None, _OPTIMIZED_OUT):
+        readable = at_entry is not None and not at_entry.startswith(_ERROR)
+        if readable and values.get(plain) in (None, _OPTIMIZED_OUT):
             values[plain] = at_entry
     text = ", ".join(f"{name}={_simple(value)}" for name, value in values.items())
     return (text if len(text) <= limit else text[: limit - 1] + "…") or None

@@ -150,6 +150,31 @@ def _received(state: _State, item: Item) -> None:
         state.exception = None
     elif name not in ("SIGINT", "SIGTRAP", "SIGUSR1", "SIGUSR2", "SIG32", "SIG33", "SIG34", "?"):
         state.signal = Signal(name=name, number=_SIGNALS.get(name), at=at)
+    _stopped_in(state, item)
+
+
+def _stopped_in(state: _State, item: Item) -> None:
+    """Read the frame that stands, without a number, below the line about the signal.
+
+    It is the whole stack where nobody asked for more; the stack trace of the same thread that
+    follows elsewhere takes its place.
+    """
+    if not item.rest:
+        return
+    split = split_frame(item.rest[0])
+    if split.complete and not (split.file or split.module) and len(item.rest) > 1:
+        split = split_frame(f"{item.rest[0]} {item.rest[1].strip()}")
+    if split.address is None and not split.file:
+        return
+    at = Position(input=item.at.input, line=(item.at.line or 0) + 1, member=item.at.member)
+    state.stacks.begin(
+        thread_id=item.fields.get("signal_thread"),
+        tid=None,
+        name=item.fields.get("signal_name_of_thread"),
+        at=at,
+    )
+    state.stacks.add(_to_frame(0, split, at))
+    state.stacks.finish()
 
 
 def _terminated(state: _State, item: Item) -> None:
@@ -270,4 +295,5 @@ FORMAT = Format(
     before=4,
     after=4,
     reach=120,
+    yields_to=("sanitizer",),
 )

@@ -26,7 +26,12 @@ _JOURNAL_ISO = (
 )
 _TIME_ALONE = rf"\[?(?P<time>{_ISO_TIME})\]?:? {{1,4}}(?=\S)"
 
-_PATTERNS = tuple(map(re.compile, (_KUBERNETES, _COMPOSE, _SYSLOG, _JOURNAL_ISO, _TIME_ALONE)))
+_CHILD = r"\[(?P<pid>\d{2,7})\] {1,4}(?=\S)"
+_TABBED = r"(?P<time>\d\d/\d\d/\d{4} \d\d:\d\d(?::\d\d)?)\t(?P<process>[\w.-]{1,64})\t"
+
+_PATTERNS = tuple(
+    map(re.compile, (_KUBERNETES, _COMPOSE, _SYSLOG, _JOURNAL_ISO, _TABBED, _TIME_ALONE, _CHILD))
+)
 _MAX_COLUMNS = 3
 
 
