@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from triage.debugger import gdb as gdb_module
+from triage.debugger import libraries, stacks
 from triage.debugger.coredump import read_core_dump
 from triage.debugger.launch import GdbProcess, launch
 from triage.debugger.limits import Arguments, GdbLimits
-from triage.elf.core import read_core
+from triage.elf.corefile import read_core
 from triage.errors import InputError
 from triage.model.crash import Fragment, Symbols
 from triage.model.stack import Frame, FrameKind, Thread, Trust
@@ -111,6 +112,23 @@ class TestCrash:
         assert "on_signal" in functions(thread)[:place]
         assert functions(thread)[place] is None
         assert functions(thread)[place + 1] == "read_tensor"
+
+    def test_stack_through_a_library_that_called_back(self, core_programs, crash: Crash):
+        # The innermost frame is the program's: the library is found to be needed on the way.
+        thread = crashed(read(crash(core_programs.plain, "callback"), core_programs.plain))
+        modules = [f.module for f in thread.frames]
+        assert functions(thread)[:2] == ["read_tensor", "compare_rows"]
+        assert functions(thread)[-1] == "main"
+        assert "libc.so.6" in modules
+        assert modules[-1] == "crash"
+
+    def test_all_libraries_are_read_where_one_by_one_takes_too_long(
+        self, core_programs, crash: Crash, monkeypatch
+    ):
+        monkeypatch.setattr(stacks, "_ROUNDS", 2)
+        monkeypatch.setattr(stacks.StackReader, "_load_commands", lambda *_: [])
+        thread = crashed(read(crash(core_programs.plain, "callback"), core_programs.plain))
+        assert functions(thread)[-1] == "main"
 
     def test_call_of_a_null_function(self, core_programs, crash: Crash):
         thread = crashed(read(crash(core_programs.plain, "jump"), core_programs.plain))
@@ -398,7 +416,10 @@ class TestDebugger:
         assert codes(fragment) == ["debugger-failed"]
         assert "cannot be told the path" in fragment.warnings[0].message
 
-    def test_sysroot_without_the_libraries(self, core_programs, crash: Crash, tmp_path: Path):
+    def test_sysroot_without_the_libraries(
+        self, core_programs, crash: Crash, tmp_path: Path, monkeypatch
+    ):
+        monkeypatch.setattr(libraries, "open_regular", forbidden)
         fragment = read(crash(core_programs.plain), core_programs.plain, sysroot=tmp_path)
         assert functions(crashed(fragment))[0] == "read_tensor"
         assert module(fragment, "libc.so.6").symbols is Symbols.MISSING
@@ -467,7 +488,7 @@ def module(fragment: Fragment, name: str):
 
 
 def forbidden(*_: object) -> None:
-    pytest.fail("the debugger was started")
+    pytest.fail("something was started or opened that must not be")
 
 
 def cut(core: Path, folder: Path, share: float) -> Path:

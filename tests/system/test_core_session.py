@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from triage.debugger.frames import read_arguments
+from triage.debugger.frames import FrameReader, read_arguments
 from triage.debugger.inlining import find_runs, group_size, inlined_levels, to_measure
 from triage.debugger.launch import GdbOptions, GdbProcess, expected_settings
+from triage.debugger.libraries import Libraries, Library
 from triage.debugger.limits import GdbLimits, Outcome
 from triage.debugger.mi import MiSession
 from triage.debugger.options import parse_options
 from triage.debugger.records import parse_record
+from triage.elf.facts import CoreFacts, FileMapping
 from triage.errors import DebuggerError
+from triage.model.crash import Symbols
+from triage.model.stack import Trust
 
 # Answers every question about a setting truthfully, and then does what the test says.
 _FAKE = """#!{python}
@@ -159,9 +163,9 @@ class TestSession:
     def test_replies_to_nobody_and_bytes_that_are_no_text(self, open_session: Open):
         session = open_session(
             "out.write(b'999999^done\\n\\xff\\xfe\\0\\n=x,y\\n*stopped\\n')",
-            "out.write(f'{token}^done\\n'.encode())",
+            "out.write(f'{token}^done,a=\"1\"\\n'.encode())",
         )
-        assert session.send("-a").message == "done"
+        assert session.send("-a").payload == {"a": "1"}
 
     def test_wrong_setting_is_an_error_and_ends_the_process(self, tmp_path: Path):
         gdb = tmp_path / "gdb"
@@ -250,6 +254,61 @@ class TestInlining:
         runs = find_runs(1, frames(("2", "f"), ("2", "f")))
         assert inlined_levels(runs, {"2": group_size([None, None])}) == set()
         assert group_size([]) == 1
+
+
+class TestReliable:
+    """How far a stack is believed where gdb lacks the files that it would need."""
+
+    FACTS = CoreFacts(
+        arch="x86_64",
+        bits=64,
+        byte_order="little",
+        size=0,
+        supported=True,
+        executable="/opt/claw",
+        mappings=(
+            FileMapping(start=0x10000, end=0x20000, offset=0, path="/opt/claw"),
+            FileMapping(start=0x30000, end=0x40000, offset=0, path="/lib/a.so"),
+            FileMapping(start=0x50000, end=0x60000, offset=0, path="/lib/other.so"),
+        ),
+    )
+    LIBRARIES = (
+        Library(path="/lib/a.so", symbols=Symbols.FULL, start=0x30000, end=0x40000),
+        Library(
+            path="/lib/other.so", symbols=Symbols.FULL, start=0x50000, end=0x60000, matches=False
+        ),
+    )
+
+    @pytest.mark.parametrize(
+        ("program_known", "addresses", "count"),
+        [
+            (True, [0x30010, 0x10010, 0x10020], 3),
+            (False, [0x30010, 0x10010, 0x10020], 2),
+            (False, [0x10010, 0x10020], 1),
+            (True, [0x30010, 0x50010, 0x10010], 2),
+            # A call to a wrong address: gdb finds the caller on the stack.
+            (True, [0x0, 0x10010, 0x10020], 3),
+            (False, [0x0, 0x30010, 0x30020], 3),
+            (True, [0x90000, 0x10010, 0x10020], 3),
+            # Further out a frame that is nowhere means that unwinding went astray.
+            (True, [0x10010, 0x90000, 0x10020], 2),
+            (True, [0x10010, 0x5, 0x10020], 1),
+        ],
+    )
+    def test_count(self, program_known: bool, addresses: list[int], count: int):
+        reader = FrameReader(
+            self.FACTS, Libraries(self.LIBRARIES), program_known=program_known, input_id=0
+        )
+        raw = [{"level": str(n), "addr": hex(a), "func": "??"} for n, a in enumerate(addresses)]
+        frames = [reader.read(r, args=None, inlined=False) for r in raw]
+        assert reader.reliable(frames) == count
+
+    def test_a_name_from_a_wrong_library_is_not_used(self):
+        reader = FrameReader(self.FACTS, Libraries(self.LIBRARIES), program_known=True, input_id=0)
+        raw = {"level": "0", "addr": "0x50010", "func": "guess", "file": "guess.c", "line": "3"}
+        frame = reader.read(raw, args="n=1", inlined=False)
+        assert (frame.function, frame.file, frame.line, frame.args) == (None, None, None, None)
+        assert (frame.trust, frame.module) == (Trust.ADDRESS_ONLY, "other.so")
 
 
 class TestArguments:

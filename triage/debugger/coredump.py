@@ -14,7 +14,7 @@ from triage.debugger.gdb import Symbolication, bare_fragment, read_with_gdb
 from triage.debugger.launch import GdbProcess
 from triage.debugger.limits import GdbLimits
 from triage.debugger.options import parse_options
-from triage.elf.core import read_core
+from triage.elf.corefile import read_core
 from triage.elf.facts import CoreFacts
 from triage.elf.image import Image, read_image
 from triage.errors import InputError

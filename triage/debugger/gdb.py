@@ -9,7 +9,13 @@ from typing import Final
 
 from triage.debugger.frames import FrameReader, read_arguments
 from triage.debugger.launch import GdbOptions, GdbProcess, find_gdb, path_text
-from triage.debugger.libraries import LOAD, Libraries, describe_modules, read_libraries
+from triage.debugger.libraries import (
+    DEBUG_FOLDERS,
+    LIST,
+    Libraries,
+    describe_modules,
+    read_libraries,
+)
 from triage.debugger.limits import Arguments, GdbLimits, Outcome
 from triage.debugger.mi import MiSession
 from triage.debugger.precheck import bare_frames, bare_modules, bare_threads, thread_name
@@ -168,26 +174,23 @@ def _options(job: _Job, limits: GdbLimits, *, demangle: bool) -> GdbOptions:
 def _run(process: GdbProcess, job: _Job, limits: GdbLimits) -> _Reading:
     with MiSession(process, limits) as session:
         reading = _load(session, job)
-        if reading.threads:
-            ordered = sorted(reading.threads, key=lambda t: t.tid != job.crashed_tid)
-            replies = StackReader(session, limits).read(ordered)
-            reading.libraries = read_libraries(*replies, job.facts)
+        ordered = sorted(reading.threads, key=lambda t: t.tid != job.crashed_tid)
+        StackReader(session, limits, reading.libraries, job.facts).read(ordered)
         reading.outcome = session.outcome
         reading.unparsed = len(session.unparsed)
         return reading
 
 
 def _load(session: MiSession, job: _Job) -> _Reading:
-    commands = [f"-target-select core {path_text(job.core)}", "-thread-info"]
-    if job.binary is None:
-        commands.insert(1, LOAD)
-    else:
+    commands = [f"-target-select core {path_text(job.core)}", "-thread-info", LIST, DEBUG_FOLDERS]
+    if job.binary is not None:
         commands.insert(0, f"-file-exec-and-symbols {_quoted(job.binary)}")
-    *loads, listing = session.send_all(commands)
+    *loads, threads, listing, folders = session.send_all(commands)
     errors = [reply.error for reply in loads if reply.error]
     return _Reading(
-        threads=read_threads(listing),
-        current=as_number(listing.payload.get("current-thread-id")),
+        threads=read_threads(threads),
+        current=as_number(threads.payload.get("current-thread-id")),
+        libraries=read_libraries(listing, folders, job.facts),
         error="; ".join(errors) or None,
     )
 

@@ -133,6 +133,7 @@ def expected_settings(options: GdbOptions) -> Mapping[str, str]:
         "index-cache enabled": "off",
         "source open": "off",
         "may-call-functions": "off",
+        "auto-solib-add": "off",
         "pagination": "off",
         "confirm": "off",
         "backtrace limit": str(options.unwound_frames),
@@ -163,6 +164,8 @@ def _settings(options: GdbOptions) -> list[str]:
         "set width 0",
         "set height 0",
         "set may-call-functions off",
+        # The symbols of a library are read when a stack is found to need them.
+        "set auto-solib-add off",
         f"set backtrace limit {options.unwound_frames}",
         "set print frame-arguments scalars",
         "set print elements 200",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, replace
@@ -18,16 +19,15 @@ from triage.model.crash import Module, Symbols
 
 LIST: Final = "-file-list-shared-libraries"
 DEBUG_FOLDERS: Final = "-gdb-show debug-file-directory"
-# Without the program's own file gdb finds the libraries but reads their symbols only when told.
-LOAD: Final = '-interpreter-exec console "sharedlibrary"'
+LOAD_ALL: Final = '-interpreter-exec console "sharedlibrary"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
     """A shared library as gdb found it; `start` and `end` enclose its code.
 
-    `module` is what the core dump says about it; `matches` is false where gdb took its symbols
-    from a file that is not the one that was mapped.
+    `module` is what the core dump says about it; `matches` is false where the file that gdb found
+    is not the one that was mapped. A library without an extent is one that gdb did not find.
     """
 
     path: str
@@ -41,6 +41,13 @@ class Library:
     def name(self) -> str:
         """The file's name without its folders."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def load_command(self) -> str:
+        """The command that makes gdb read the library's symbols."""
+        # The path comes from the process's memory: nothing in it may be more than a character.
+        pattern = re.sub(r"[^0-9A-Za-z/_-]", ".", self.path)
+        return f'-interpreter-exec console "sharedlibrary ^{pattern}$"'
 
 
 class Libraries:
@@ -105,12 +112,12 @@ def _library(entry: object, debug_folders: list[Path], facts: CoreFacts) -> Libr
     path = as_text(fields.get("host-name")) or as_text(fields.get("target-name"))
     if path is None:
         return None
-    if fields.get("symbols-loaded") != "1":
-        return Library(path=path, symbols=Symbols.MISSING)
     ranges = [as_mapping(r) for r in as_list(fields.get("ranges"))]
     starts = [n for r in ranges if (n := as_number(r.get("from"))) is not None]
     ends = [n for r in ranges if (n := as_number(r.get("to"))) is not None]
-    start = min(starts, default=0)
+    if not starts or not ends:
+        return Library(path=path, symbols=Symbols.MISSING)
+    start = min(starts)
     module = facts.module_at(start)
     image = _image_of(Path(path))
     wanted = module.build_id if module else None
@@ -120,7 +127,7 @@ def _library(entry: object, debug_folders: list[Path], facts: CoreFacts) -> Libr
         symbols=_symbols(image, debug_folders) if matches else Symbols.MISSING,
         module=module,
         start=start,
-        end=max(ends, default=0),
+        end=max(ends),
         matches=matches,
     )
 

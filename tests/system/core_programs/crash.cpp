@@ -75,6 +75,14 @@ static void on_signal(int)
     give_up();
 }
 
+static int compare_rows(const void *, const void *) { return INNER((const int *)(long)sink, 0); }
+
+static void sort_rows(void)
+{
+    int rows[] = {3, 1, 2};
+    qsort(rows, 3, sizeof *rows, compare_rows);
+}
+
 static void *wait_long(void *)
 {
     for (;;)
@@ -118,6 +126,8 @@ int main(int argc, char **argv)
         sink = argc / sink;
     else if (!strcmp(mode, "recursion"))
         sink = descend(atoi(argv[2]), nothing);
+    else if (!strcmp(mode, "callback"))
+        sort_rows();
     else if (!strcmp(mode, "bounce"))
         sink = bounce(3, nothing);
     else

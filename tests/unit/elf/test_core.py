@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from triage.elf import core as core_module
-from triage.elf.core import read_core
+from triage.elf import corefile as core_module
+from triage.elf.corefile import read_core
 from triage.elf.facts import CoreFacts
 from triage.errors import InputError
 from triage.model.crash import Signal

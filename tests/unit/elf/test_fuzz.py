@@ -8,7 +8,7 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triage.elf.core import read_core
+from triage.elf.corefile import read_core
 from triage.elf.image import read_image
 from triage.errors import InputError
 

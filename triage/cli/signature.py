@@ -1,0 +1,268 @@
+"""`clawtriage signature`: what the authors of signatures need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from triage.errors import ExitCode
+from triage.text.safe import safe_line, safe_text
+
+if TYPE_CHECKING:
+    from triage.model.evidence import Evidence
+    from triage.pipeline import Analyzer
+    from triage.signatures.explain import Outcome
+    from triage.signatures.lint import ReadExample
+    from triage.signatures.rule import Pack, Signature
+
+F = TypeVar("F", bound=Callable[..., Any])
+_PATH = click.Path(path_type=Path)
+
+_EPILOG = """\b
+Examples:
+  clawtriage signature list
+  clawtriage signature show openclaw/unsupported-quant
+  clawtriage signature new --from crash.log acme/lost-context -o acme/lost-context.toml
+  clawtriage signature explain acme/lost-context crash.log --pack acme/
+  clawtriage signature test acme/          every example, as a crash would be read
+  clawtriage signature lint acme/          what is doubtful, and what overlaps
+"""
+
+
+def _pack_option(command: F) -> F:
+    return click.option(
+        "--pack", "packs", multiple=True, type=_PATH, metavar="DIR",
+        help="Use the signatures in this folder too (repeatable).",
+    )(command)  # fmt: skip
+
+
+@click.group("signature", epilog=_EPILOG)
+def command() -> None:
+    """List, show, test, check, write and explain signatures."""
+
+
+@command.command("list", epilog="\b\nExample:\n  clawtriage signature list --pack acme/")
+@click.option(
+    "-f", "--format", "form", type=click.Choice(("text", "json")), default="text",
+    show_default=True, help="How to print the list.",
+)  # fmt: skip
+@_pack_option
+def list_command(form: str, packs: tuple[Path, ...]) -> None:
+    """List the signatures with their level, family and title."""
+    from triage.store.signatures import open_store  # noqa: PLC0415 - not for --help
+
+    signatures = open_store(packs).signatures()
+    if form == "json":
+        rows = [
+            {"id": s.id, "level": s.level.value, "family": s.family, "title": s.title}
+            for s in signatures
+        ]
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    width = max((len(s.id) for s in signatures), default=0)
+    for s in signatures:
+        click.echo(safe_line(f"{s.id:{width}}  {s.level.value:7}  {s.family}: {s.title}"))
+
+
+@command.command("show", epilog="\b\nExample:\n  clawtriage signature show openclaw/kv-race")
+@click.argument("signature_id", metavar="ID")
+@_pack_option
+def show_command(signature_id: str, packs: tuple[Path, ...]) -> None:
+    """Show what the signature ID looks for and what it advises."""
+    from triage.signatures.wording import show  # noqa: PLC0415
+
+    click.echo(safe_text(show(_find(_load(packs), signature_id))))
+
+
+@command.command("test", epilog="\b\nExample:\n  clawtriage signature test acme/lost-context.toml")
+@click.argument("paths", nargs=-1, type=_PATH, metavar="[PATH]...")
+@_pack_option
+def test_command(paths: tuple[Path, ...], packs: tuple[Path, ...]) -> int:
+    """Try every example of the signatures in PATHs (default: those that ship).
+
+    Each example is read as any crash is. Exit status 4 if one does not come out as it should.
+    """
+    chosen = _load(packs) if not paths else _load(paths, shipped=False)
+    failed = count = 0
+    for read in _read_examples(chosen, _analyzer((*packs, *paths))):
+        count += 1
+        lines = _failure(read)
+        failed += bool(lines)
+        for line in lines:
+            click.echo(safe_line(line))
+    click.echo(f"{count} examples of {len(chosen.signatures)} signatures, {failed} failed")
+    return int(ExitCode.PACK) if failed else 0
+
+
+@command.command("lint", epilog="\b\nExample:\n  clawtriage signature lint acme/")
+@click.argument("paths", nargs=-1, type=_PATH, metavar="[PATH]...")
+@_pack_option
+def lint_command(paths: tuple[Path, ...], packs: tuple[Path, ...]) -> int:
+    """Check the signatures in PATHs (default: those that ship) for what is wrong or doubtful.
+
+    Each is also tried on the examples of all others: what matches there has to be declared.
+    Exit status 4 if anything is found.
+    """
+    from triage.signatures.lint import lint  # noqa: PLC0415
+
+    everything = _load((*packs, *paths))
+    chosen = _load(paths, shipped=False) if paths else everything
+    examples = list(_read_examples(everything, _analyzer((*packs, *paths))))
+    problems = lint(everything, examples, [s.id for s in chosen.signatures])
+    for problem in problems:
+        click.echo(safe_line(problem))
+    click.echo(f"{len(chosen.signatures)} signatures, {len(problems)} problems")
+    return int(ExitCode.PACK) if problems else 0
+
+
+@command.command(
+    "new", epilog="\b\nExample:\n  clawtriage signature new --from crash.log acme/lost-context"
+)
+@click.argument("signature_id", metavar="[ID]", default="my-pack/my-signature")
+@click.option(
+    "--from", "source", required=True, type=_PATH, metavar="FILE",
+    help="A log of a crash that the signature shall match.",
+)  # fmt: skip
+@click.option("-o", "--output", type=_PATH, metavar="FILE", help="Write to a new file.")
+@_pack_option
+def new_command(
+    signature_id: str, source: Path, output: Path | None, packs: tuple[Path, ...]
+) -> None:
+    """Write a first draft of the signature ID from a crash that it shall match.
+
+    The example is filled in and conditions are proposed; what is left to say is marked TODO.
+    """
+    from triage.signatures.propose import propose  # noqa: PLC0415
+
+    analyzer = _analyzer(packs)
+    crash = analyzer.with_engine(analyzer.read([str(source)]).crash)
+    text = propose(crash, signature_id, _text_of(source), source.name)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    _write_new(output, text)
+    click.echo(f"wrote {safe_line(str(output))}; fill in what is marked TODO, then:", err=True)
+    click.echo(f"  clawtriage signature test {safe_line(str(output))}", err=True)
+
+
+@command.command(
+    "explain", epilog="\b\nExample:\n  clawtriage signature explain openclaw/kv-race crash.log"
+)
+@click.argument("signature_id", metavar="ID")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@_pack_option
+def explain_command(signature_id: str, inputs: tuple[str, ...], packs: tuple[Path, ...]) -> None:
+    """Explain how each condition of the signature ID comes out on one crash."""
+    from triage.signatures.explain import explain  # noqa: PLC0415
+    from triage.signatures.facts import Facts  # noqa: PLC0415
+
+    signature = _find(_load(packs), signature_id)
+    analyzer = _analyzer(packs)
+    result = analyzer.read(inputs)
+    names = [item.name for item in result.inputs]
+    explanation = explain(signature, Facts(analyzer.with_engine(result.crash)))
+    for outcome in explanation.outcomes:
+        for line in _outcome_lines(outcome, names):
+            click.echo(safe_line(line))
+    if explanation.level:
+        verdict = f"matches: {explanation.level.value}, confidence {explanation.confidence:.2f}"
+    else:
+        verdict = f"does not match: {explanation.reason}"
+    click.echo(safe_line(f"{signature.id} {verdict}"))
+
+
+def _analyzer(packs: Sequence[Path]) -> Analyzer:
+    from triage.pipeline import Analyzer, Options  # noqa: PLC0415
+
+    return Analyzer(Options(packs=tuple(packs)))
+
+
+def _load(packs: Sequence[Path], *, shipped: bool = True) -> Pack:
+    from triage.store.packs import load_packs  # noqa: PLC0415
+
+    return load_packs(packs, shipped=shipped)
+
+
+def _find(pack: Pack, signature_id: str) -> Signature:
+    from triage.errors import UsageError  # noqa: PLC0415
+    from triage.signatures.problems import nearest  # noqa: PLC0415
+
+    known = {s.id: s for s in pack.signatures}
+    if signature_id in known:
+        return known[signature_id]
+    near = nearest(signature_id, known)
+    hint = f"did you mean {near}?" if near else "see them all: clawtriage signature list"
+    raise UsageError(f"there is no signature {signature_id!r}", hint=hint)
+
+
+def _read_examples(pack: Pack, analyzer: Analyzer) -> Iterator[ReadExample]:
+    from triage.signatures.lint import ReadExample  # noqa: PLC0415
+    from triage.store.packs import example_text  # noqa: PLC0415
+
+    for signature in pack.signatures:
+        for example in signature.examples:
+            text = example_text(example, pack.where[f"signature {signature.id}"])
+            crash = analyzer.read_text(text)
+            yield ReadExample(signature=signature, example=example, crash=crash)
+
+
+def _failure(read: ReadExample) -> list[str]:
+    """Return why an example does not come out as it should, nothing where it does."""
+    from triage.signatures.explain import explain  # noqa: PLC0415
+    from triage.signatures.facts import Facts  # noqa: PLC0415
+    from triage.signatures.reading import reading  # noqa: PLC0415
+
+    explanation = explain(read.signature, Facts(read.crash))
+    if (explanation.level is not None) is read.example.matches:
+        return []
+    should = "should match" if read.example.matches else "should not match"
+    lines = [f"FAILED {read.signature.id}: {read.example.name!r} {should}"]
+    if explanation.reason:
+        lines.append(f"  {explanation.reason}")
+    for outcome in explanation.outcomes:
+        lines += [f"  {line}" for line in _outcome_lines(outcome, ())]
+    return [*lines, "  how it was read:", *(f"    {line}" for line in reading(read.crash))]
+
+
+def _outcome_lines(outcome: Outcome, names: Sequence[str]) -> Iterator[str]:
+    sign = "+" if outcome.evidence else "-"
+    weight = f" ({outcome.weight:g})" if outcome.weight is not None else ""
+    yield f"{sign} {outcome.part:8} {outcome.asks}{weight}"
+    if outcome.evidence:
+        yield f"             held on {outcome.evidence.text}{_place(outcome.evidence, names)}"
+    else:
+        yield f"             {outcome.miss}"
+    if outcome.why:
+        yield f"             why: {outcome.why}"
+
+
+def _place(evidence: Evidence, names: Sequence[str]) -> str:
+    at = evidence.at
+    if at is None:
+        return ""
+    name = names[at.input] if at.input < len(names) else ""
+    line = f"line {at.line}" if at.line is not None else ""
+    return f"   [{' '.join(part for part in (name, line) if part)}]" if name or line else ""
+
+
+def _text_of(path: Path) -> str:
+    from triage.store.packs import MAX_EXAMPLE  # noqa: PLC0415
+
+    with path.open("rb") as stream:
+        return stream.read(MAX_EXAMPLE).decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def _write_new(path: Path, text: str) -> None:
+    from triage.errors import UsageError  # noqa: PLC0415
+
+    try:
+        with path.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already", hint="name a file that does not") from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", hint="check the folder") from error

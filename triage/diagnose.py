@@ -1,0 +1,187 @@
+"""From a crash to what is concluded: signatures that match, ranked; family; what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from triage.calculators import Figure, calculate
+from triage.model.crash import Crash, Engine
+from triage.model.diagnosis import Action, Diagnosis, Level, Remedy, Verdict
+from triage.model.evidence import Evidence
+from triage.signatures.facts import Facts
+from triage.signatures.match import Match, match_rule, match_signature
+from triage.signatures.missing import missing_evidence, to_text
+from triage.signatures.placeholders import fill
+from triage.signatures.rule import EngineRule, Family, Rule, Signature
+
+MAX_DIAGNOSES = 10
+_FAMILY_FLOOR = 0.5
+_LEVELS = tuple(Level)
+
+
+class Knowledge(Protocol):
+    """Where signatures come from."""
+
+    def candidates(self, words: frozenset[str]) -> list[Signature]:
+        """Return the signatures that may hold for a crash with these words."""
+        ...
+
+    def families(self) -> Mapping[str, Family]:
+        """Return every family by its id."""
+        ...
+
+    def engines(self) -> tuple[EngineRule, ...]:
+        """Return the rules that tell engines."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosed:
+    """Everything that is concluded from one crash, best diagnosis first."""
+
+    verdict: Verdict
+    diagnoses: tuple[Diagnosis, ...] = ()
+    family: str | None = None
+    family_evidence: tuple[Evidence, ...] = ()
+    action: Action | None = None
+    next_evidence: tuple[str, ...] = ()
+
+
+def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
+    """Return what is concluded from a crash."""
+    facts = Facts(crash)
+    families = knowledge.families()
+    matches = _matches(facts, knowledge)
+    if not crash.is_crash and not matches:
+        return Diagnosed(verdict=Verdict.NO_CRASH)
+    diagnoses = tuple(_diagnosis(match, facts, families) for match in matches)
+    if diagnoses and diagnoses[0].level is not Level.HINT:
+        return Diagnosed(
+            verdict=Verdict.KNOWN,
+            diagnoses=diagnoses,
+            family=diagnoses[0].family,
+            action=diagnoses[0].action or Action.COLLECT_MORE,
+        )
+    family, evidence = _family(diagnoses, facts, families)
+    known = families.get(family) if family else None
+    return Diagnosed(
+        verdict=Verdict.UNKNOWN,
+        diagnoses=diagnoses,
+        family=family,
+        family_evidence=evidence,
+        action=(known.action if known else None) or Action.COLLECT_MORE,
+        next_evidence=_next_evidence(crash, known),
+    )
+
+
+def detect_engine(crash: Crash, knowledge: Knowledge) -> Engine | None:
+    """Return the engine whose rules say most, None where none say enough."""
+    facts = Facts(crash)
+    found = _best(((rule.id, rule.rules) for rule in knowledge.engines()), facts)
+    if found is None:
+        return None
+    name, evidence = found
+    return Engine(name=name, evidence=evidence)
+
+
+def _matches(facts: Facts, knowledge: Knowledge) -> list[Match]:
+    found = [match_signature(s, facts) for s in knowledge.candidates(facts.words())]
+    matches = [match for match in found if match]
+    if not facts.crash.is_crash:
+        matches = [match for match in matches if _tells_of_failure(match)]
+    return sorted(matches, key=_rank)[:MAX_DIAGNOSES]
+
+
+def _rank(match: Match) -> tuple[int, float, int, str]:
+    level = _LEVELS.index(match.level)
+    return level, -match.confidence, -len(match.evidence), match.signature.id
+
+
+def _tells_of_failure(match: Match) -> bool:
+    """Tell whether a match is on a failure's words, where no format knows the failure.
+
+    Settings alone, however bad, are no crash.
+    """
+    return match.level is not Level.HINT and any(e.field == "log.line" for e in match.evidence)
+
+
+def _diagnosis(match: Match, facts: Facts, families: Mapping[str, Family]) -> Diagnosis:
+    signature = match.signature
+    family = families.get(signature.family)
+    return Diagnosis(
+        signature=signature.id,
+        family=signature.family,
+        title=signature.title,
+        confidence=match.confidence,
+        level=match.level,
+        action=signature.action or (family.action if family else None),
+        cause=signature.cause,
+        evidence=match.evidence,
+        against=match.against,
+        remedy=fill_remedy(signature, facts),
+    )
+
+
+def fill_remedy(signature: Signature, facts: Facts) -> Remedy | None:
+    """Return a signature's remedy with the crash's own values in its commands."""
+    remedy = signature.remedy
+    if remedy is None:
+        return None
+    figures: dict[str, Figure] = {}
+
+    def lookup(name: str) -> str | None:
+        if "." in name:
+            value = facts.value(name)
+            return None if value is None else str(value)
+        if name not in figures:
+            figures[name] = calculate(name, facts)
+        return figures[name].value
+
+    def filled(text: str | None) -> str | None:
+        return None if text is None else fill(text, lookup)
+
+    steps = tuple(
+        replace(
+            step,
+            commands=tuple(fill(c, lookup) for c in step.commands),
+            before=filled(step.before),
+            after=filled(step.after),
+        )
+        for step in remedy.steps
+    )
+    verify = tuple(replace(check, command=fill(check.command, lookup)) for check in remedy.verify)
+    shown = tuple(calculate(name, facts).calculation for name in signature.calculate)
+    return replace(remedy, steps=steps, verify=verify, calculations=shown)
+
+
+def _family(
+    diagnoses: Sequence[Diagnosis], facts: Facts, families: Mapping[str, Family]
+) -> tuple[str | None, tuple[Evidence, ...]]:
+    """Return the family by its rules, or that of a hint that says as much."""
+    found = _best(((family.id, family.rules) for family in families.values()), facts)
+    if found is None and diagnoses and diagnoses[0].confidence >= _FAMILY_FLOOR:
+        return diagnoses[0].family, diagnoses[0].evidence
+    return found or (None, ())
+
+
+def _best(
+    rules: Iterable[tuple[str, tuple[Rule, ...]]], facts: Facts
+) -> tuple[str, tuple[Evidence, ...]] | None:
+    """Return the id whose rule holds and says most; of equals the one with more conditions."""
+    held = [
+        (rule.weight, len(evidence), name, evidence)
+        for name, group in rules
+        for rule in group
+        if rule.weight >= _FAMILY_FLOOR and (evidence := match_rule(rule, facts)) is not None
+    ]
+    if not held:
+        return None
+    _, _, name, evidence = min(held, key=lambda h: (-h[0], -h[1], h[2]))
+    return name, evidence
+
+
+def _next_evidence(crash: Crash, family: Family | None) -> tuple[str, ...]:
+    own = tuple(to_text(advice) for advice in family.next_evidence) if family else ()
+    return tuple(dict.fromkeys((*own, *missing_evidence(crash))))

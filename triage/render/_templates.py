@@ -1,0 +1,36 @@
+"""Loads the templates that ship with clawtriage; text of a crash is never compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
+
+
+class Markup(str):
+    """Text that is already safe for the page it is made for."""
+
+    __slots__ = ()
+
+
+def load_template(name: str, finalize: Callable[[object], str]) -> Template:
+    """Return a template in which every value passes through `finalize`."""
+    return _environment(finalize).get_template(name)
+
+
+@cache
+def _environment(finalize: Callable[[object], str]) -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - slow to load
+
+    return Environment(
+        loader=PackageLoader("triage.render"),
+        autoescape=False,  # noqa: S701 - the pages are not HTML; finalize does what they need
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

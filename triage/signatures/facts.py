@@ -1,0 +1,247 @@
+"""A crash as the things that conditions ask about, each value with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+
+from triage.frames.names import base_name, plain_name
+from triage.model.crash import Crash, Environment
+from triage.model.position import Position
+from triage.model.stack import Thread
+from triage.signatures.fields import find_field
+
+Value = str | int | float | None
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thing:
+    """One frame, one error, one line …: the values that are known of it.
+
+    A value of None is known to be missing. Frames have their thread, their place in it, and their
+    rank among the frames that are not noise, which is None for noise.
+    """
+
+    kind: str
+    values: Mapping[str, Value]
+    at: Position | None = None
+    places: Mapping[str, Position] = field(default_factory=dict)
+    thread: int = -1
+    index: int = -1
+    rank: int | None = None
+
+    def place(self, name: str) -> Position | None:
+        """Return where a value stands."""
+        return self.places.get(name, self.at)
+
+
+class Facts:
+    """The things of one crash, made when they are first asked for."""
+
+    def __init__(self, crash: Crash) -> None:
+        self.crash = crash
+        self._things: dict[str, tuple[Thing, ...]] = {}
+        self._threads: dict[int, tuple[Thing, ...]] = {}
+        self._words: frozenset[str] | None = None
+
+    def things(self, kind: str, *, any_thread: bool = False) -> tuple[Thing, ...]:
+        """Return the things of a kind in the order of the crash, those that crashed first."""
+        if kind in ("frame", "thread"):
+            return self._of_threads(kind, any_thread)
+        if kind not in self._things:
+            self._things[kind] = tuple(_MAKERS[kind](self.crash))
+        return self._things[kind]
+
+    def frames(self, thread: int) -> tuple[Thing, ...]:
+        """Return the frames of one thread, innermost first."""
+        if thread not in self._threads:
+            self._threads[thread] = tuple(_frames(self.crash.threads[thread], thread))
+        return self._threads[thread]
+
+    def value(self, name: str) -> Value:
+        """Return the first value of a field such as `environment.driver`, None if not known."""
+        kind, _, rest = name.partition(".")
+        for thing in self.things(kind):
+            found = thing.values.get(rest)
+            if found is not None:
+                return found
+        return None
+
+    def place(self, name: str) -> Position | None:
+        """Return where the value that `value` returns stands."""
+        kind, _, rest = name.partition(".")
+        for thing in self.things(kind):
+            if thing.values.get(rest) is not None:
+                return thing.place(rest)
+        return None
+
+    def words(self) -> frozenset[str]:
+        """Return every word of every value, in lower case."""
+        if self._words is None:
+            self._words = frozenset(word for text in self._texts() for word in words_of(text))
+        return self._words
+
+    def _crashed(self) -> tuple[int, ...]:
+        threads = self.crash.threads
+        if self.crash.crashed_thread is not None:
+            return (self.crash.crashed_thread,)
+        crashed = tuple(n for n, thread in enumerate(threads) if thread.crashed)
+        return crashed or ((0,) if len(threads) == 1 else ())
+
+    def _of_threads(self, kind: str, any_thread: bool) -> tuple[Thing, ...]:
+        key = f"{kind} {any_thread}"
+        if key not in self._things:
+            chosen = list(self._crashed())
+            if any_thread:
+                chosen += [n for n in range(len(self.crash.threads)) if n not in chosen]
+            if kind == "frame":
+                self._things[key] = tuple(thing for n in chosen for thing in self.frames(n))
+            else:
+                self._things[key] = tuple(_thread(self.crash.threads[n], n) for n in chosen)
+        return self._things[key]
+
+    def _texts(self) -> set[str]:
+        texts: set[str] = set()
+        for kind in ("frame", "thread", *_MAKERS):
+            for thing in self.things(kind, any_thread=True):
+                for name, value in thing.values.items():
+                    if kind in ("variable", "option"):
+                        texts.add(name)
+                    if value is None:
+                        continue
+                    texts.add(str(value))
+                    if kind == "frame" and name == "function":
+                        texts.update(name_forms(str(value)))
+        return texts
+
+
+@lru_cache(maxsize=8192)
+def name_forms(function: str) -> tuple[str, ...]:
+    """Return the forms of a function's name that a pattern may be written for."""
+    return tuple(dict.fromkeys((function, plain_name(function), base_name(function))))
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text as `literal_words` finds them in a pattern."""
+    return _WORD.findall(text.casefold())
+
+
+def _known(source: object, kind: str) -> dict[str, Value]:
+    """Return the fields of a model value that signatures can name and that are known."""
+    values: dict[str, Value] = {}
+    for entry in fields(source):  # type: ignore[arg-type]  # every caller passes a dataclass
+        if find_field(f"{kind}.{entry.name}"):
+            value = getattr(source, entry.name)
+            if value is not None:
+                values[entry.name] = value
+    return values
+
+
+def _frames(thread: Thread, number: int) -> Iterator[Thing]:
+    rank = 0
+    for n, frame in enumerate(thread.frames):
+        values: dict[str, Value] = {"kind": frame.kind.value}
+        for name in ("function", "file", "line", "module", "address"):
+            value = getattr(frame, name)
+            if value is not None:
+                values[name] = value
+        yield Thing(
+            kind="frame",
+            values=values,
+            at=frame.at,
+            thread=number,
+            index=n,
+            rank=None if frame.noise else rank,
+        )
+        rank += not frame.noise
+
+
+def _thread(thread: Thread, number: int) -> Thing:
+    values: dict[str, Value] = {"name": thread.name} if thread.name is not None else {}
+    return Thing(kind="thread", values=values, at=thread.at, thread=number)
+
+
+def _errors(crash: Crash) -> Iterable[Thing]:
+    for error in crash.errors:
+        values = {**_known(error, "error"), "role": error.role.value}
+        yield Thing(kind="error", values=values, at=error.at)
+
+
+def _signal(crash: Crash) -> Iterable[Thing]:
+    if crash.signal:
+        yield Thing(kind="signal", values=_known(crash.signal, "signal"), at=crash.signal.at)
+
+
+def _modules(crash: Crash) -> Iterable[Thing]:
+    for module in crash.modules:
+        yield Thing(kind="module", values={**_known(module, "module"), "name": module.name})
+
+
+def _engine(crash: Crash) -> Iterable[Thing]:
+    if crash.engine:
+        at = next((e.at for e in crash.engine.evidence if e.at), None)
+        yield Thing(kind="engine", values=_known(crash.engine, "engine"), at=at)
+
+
+def _environment(crash: Crash) -> Iterable[Thing]:
+    env = crash.environment
+    values = _known(env, "environment")
+    yield Thing(kind="environment", values=values, places=_places(env, "environment", values))
+
+
+def _gpus(crash: Crash) -> Iterable[Thing]:
+    for gpu in crash.environment.gpus:
+        values = _known(gpu, "gpu")
+        yield Thing(kind="gpu", values=values, places=_places(crash.environment, "gpu", values))
+
+
+def _model(crash: Crash) -> Iterable[Thing]:
+    model = crash.environment.model
+    if model:
+        values = _known(model, "model")
+        yield Thing(kind="model", values=values, places=_places(crash.environment, "model", values))
+
+
+def _variables(crash: Crash) -> Iterable[Thing]:
+    values: dict[str, Value] = dict(crash.environment.variables)
+    places = _places(crash.environment, "variable", values)
+    yield Thing(kind="variable", values=values, places=places)
+
+
+def _options(crash: Crash) -> Iterable[Thing]:
+    values: dict[str, Value] = dict(crash.environment.options)
+    places = _places(crash.environment, "option", values)
+    yield Thing(kind="option", values=values, places=places)
+
+
+def _lines(crash: Crash) -> Iterable[Thing]:
+    for line in crash.lines:
+        yield Thing(kind="log", values={"line": line.text}, at=line.at)
+
+
+def _places(env: Environment, kind: str, names: Iterable[str]) -> dict[str, Position]:
+    """Return the place of each name; readers know it by the field, the group or the name."""
+    places: dict[str, Position] = {}
+    for name in names:
+        for key in (f"{kind}.{name}", f"{kind}s.{name}", name, kind):
+            if key in env.where:
+                places[name] = env.where[key]
+                break
+    return places
+
+
+_MAKERS = {
+    "error": _errors,
+    "signal": _signal,
+    "module": _modules,
+    "engine": _engine,
+    "environment": _environment,
+    "gpu": _gpus,
+    "model": _model,
+    "variable": _variables,
+    "option": _options,
+    "log": _lines,
+}
