@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from triage.diagnose import Diagnosed, detect_engine, diagnose
 from triage.fingerprint import fingerprint
@@ -15,6 +16,9 @@ from triage.read import ReadOptions, ReadResult, read, read_text
 from triage.store.signatures import SignatureStore, open_store
 from triage.text.redact import redact_report
 
+if TYPE_CHECKING:
+    from triage.debugger.launch import GdbProcess
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -24,6 +28,7 @@ class Options:
     db: Path | None = None
     binary: Path | None = None
     sysroot: Path | None = None
+    gdb: GdbProcess | None = None
     redact: bool = True
 
 
@@ -37,6 +42,7 @@ class Analyzer:
         self._read_options = ReadOptions(
             binary=options.binary,
             sysroot=options.sysroot,
+            gdb=options.gdb,
             variables=self.store.variables(),
             log_literals=self.store.log_literals(),
         )

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from triage.crash import join
 from triage.errors import InputError
 from triage.formats import Format, Region, formats
-from triage.intake.kind import classify
 from triage.intake.load import Loaded, expand, load
 from triage.knowledge import noise_lists
 from triage.model.crash import Crash, Fragment, LogLine, ReportWarning
@@ -19,6 +19,9 @@ from triage.model.position import Position
 from triage.model.report import Input, InputKind
 from triage.text.line import Line
 from triage.text.locate import runs
+
+if TYPE_CHECKING:
+    from triage.debugger.launch import GdbProcess
 
 MAX_LOG_LINES = 2_000
 """Lines that are kept for signatures that ask about lines."""
@@ -28,12 +31,14 @@ MAX_LOG_LINES = 2_000
 class ReadOptions:
     """What a reader needs beside the inputs.
 
-    `variables` are the environment variables that signatures ask about, `log_literals` (lower
-    case) mark the lines that they ask about.
+    `gdb` is one that was started early and may be used for the first core dump. `variables` are
+    the environment variables that signatures ask about; `log_literals` (lower case) mark the lines
+    that they ask about.
     """
 
     binary: Path | None = None
     sysroot: Path | None = None
+    gdb: GdbProcess | None = None
     variables: frozenset[str] = frozenset()
     log_literals: tuple[str, ...] = ()
 
@@ -129,6 +134,7 @@ def _fragments(item: Loaded, options: ReadOptions) -> Iterator[Fragment]:
             sysroot=options.sysroot,
             input_id=item.input.id,
             known_variables=options.variables,
+            started=options.gdb,
         )
     elif item.input.kind in _UNREAD:
         yield Fragment(dialect="", warnings=(_not_read(item.input),))
@@ -191,26 +197,3 @@ def _log_lines(item: Loaded, literals: tuple[str, ...]) -> Iterator[LogLine]:
 @lru_cache(maxsize=8)
 def _any_of(literals: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, literals)), re.IGNORECASE)
-
-
-def require_core(path: Path) -> None:
-    """Check that a file is a core dump before anything else is done.
-
-    Raises InputError, saying what the file is instead and which command takes it.
-    """
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(65536)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", hint="check the name of the core") from error
-    kind, looks = classify(head)
-    if kind in (InputKind.ELF_CORE, InputKind.GPU_CORE):
-        return
-    if not head:
-        raise InputError(
-            f"{path} is empty",
-            hint="the core was not written: check `ulimit -c unlimited`, free disk space and "
-            "/proc/sys/kernel/core_pattern",
-        )
-    hint = f"clawtriage analyze {path}" if kind is InputKind.TEXT else "give the core dump itself"
-    raise InputError(f"{path} is {looks}, not a core dump", hint=hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -50,10 +51,17 @@ def command(
     gdb reads the stacks; the core itself tells the signal, the command line and the variables. No
     file is opened but those that you name, and the system libraries where you give --binary.
     """
-    from triage.pipeline import Analyzer, Options  # noqa: PLC0415 - not for --help
-    from triage.read import require_core  # noqa: PLC0415
+    from triage.debugger.launch import launch  # noqa: PLC0415 - not for --help
 
-    require_core(core)
-    options = Options(packs=packs, db=db, binary=binary, sysroot=sysroot, redact=not no_redact)
-    report = Analyzer(options).analyze([str(core), *logs])
+    # gdb takes longer to start than most cores take to read: it starts while the rest is imported.
+    wanted = binary is not None or sysroot is not None
+    with (launch(sysroot) if wanted else None) or contextlib.nullcontext() as gdb:
+        from triage.intake.load import require_core  # noqa: PLC0415
+        from triage.pipeline import Analyzer, Options  # noqa: PLC0415
+
+        require_core(core)
+        options = Options(
+            packs=packs, db=db, binary=binary, sysroot=sysroot, gdb=gdb, redact=not no_redact
+        )
+        report = Analyzer(options).analyze([str(core), *logs])
     return emit(report, form=form, verbose=verbose, output=output, color=color)

@@ -89,8 +89,8 @@ def read_environment(
     names = [
         "os",
         "arch",
-        *(f"variables.{n}" for n in variables),
-        *(f"options.{n}" for n in options),
+        *(f"variable.{n}" for n in variables),
+        *(f"option.{n}" for n in options),
     ]
     if startup.arguments is not None:
         names.append("command_line")

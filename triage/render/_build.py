@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from triage.model.diagnosis import Calculation, Check, Diagnosis, Level, Remedy, Step, Verdict
+from triage.model.diagnosis import Calculation, Check, Diagnosis, Level, Remedy, Step, Term, Verdict
 from triage.model.evidence import Evidence
 from triage.model.report import Report
 from triage.render._environment import environment_facts
@@ -83,7 +83,7 @@ def build_view(report: Report, limits: Limits) -> ReportView:
         evidence=_part(_evidence(report, best, places), limits.evidence),
         summary=remedy.summary,
         steps=_part(_steps(remedy.steps, limits), limits.steps),
-        calculations=_calculations(remedy.calculations, places),
+        calculations=_calculations(remedy.calculations, places, limits),
         checks=_part(_checks(remedy.verify), limits.checks),
         references=remedy.references,
         others=_part(_others(others), limits.others),
@@ -206,15 +206,20 @@ def _cut(text: str | None, room: int) -> str:
 
 
 def _calculations(
-    calculations: Sequence[Calculation], places: Places
+    calculations: Sequence[Calculation], places: Places, limits: Limits
 ) -> tuple[CalculationView, ...]:
     return tuple(
         CalculationView(
-            line=f"{c.name} = {c.formula} = {c.result}",
-            terms=tuple(f"{t.name} {t.value} ({places.name(t.at) or t.source})" for t in c.terms),
+            line=f"{c.name}: {c.result} = {c.formula}",
+            terms=tuple(f"{t.name} {t.value} ({_origin(t, places, limits)})" for t in c.terms),
         )
         for c in calculations
     )
+
+
+def _origin(term: Term, places: Places, limits: Limits) -> str:
+    """Return where a number stands, or why it was assumed, which is longer."""
+    return places.name(term.at) or (term.source if limits.whys else term.source.split(":")[0])
 
 
 def _checks(checks: Sequence[Check]) -> list[CheckView]:
