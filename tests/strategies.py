@@ -84,9 +84,9 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     if origin in (types.UnionType, typing.Union):
         return st.one_of(*map(values, args))
     if origin is tuple:
-        return st.lists(values(args[0]), max_size=3).map(tuple)
+        return st.lists(values(args[0]), max_size=2).map(tuple)
     if origin is not None and issubclass(origin, Mapping):
-        return st.dictionaries(values(args[0]), values(args[1]), max_size=3)
+        return st.dictionaries(values(args[0]), values(args[1]), max_size=2)
     if kind is type(None):
         return st.none()
     if dataclasses.is_dataclass(kind):

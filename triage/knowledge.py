@@ -13,6 +13,7 @@ from triage.model.crash import Timing
 from triage.resources import data_dir
 
 _COLUMNS = 5
+_SHORT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,19 @@ def known_errors() -> ErrorTable:
             table.by_name[name] = known
             table.by_code.setdefault((path.stem, int(code)), known)
     return table
+
+
+def error_by_text(api: str, text: str) -> KnownError | None:
+    """Return the error that an API describes in these words."""
+    lowered = text.casefold()
+    for known in known_errors().by_name.values():
+        if (
+            known.api == api
+            and len(known.text) > _SHORT
+            and lowered.startswith(known.text.casefold())
+        ):
+            return known
+    return None
 
 
 @cache

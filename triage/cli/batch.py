@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -43,12 +42,13 @@ def command(
     """
     from triage.batch.run import run_batch  # noqa: PLC0415 - not for --help
     from triage.pipeline import Options  # noqa: PLC0415
+    from triage.render.json_ import dump  # noqa: PLC0415
 
     options = Options(packs=packs, db=db, redact=not no_redact)
     seen: set[str] = set()
     for row in run_batch(uploads, options):
-        line = json.dumps(row, ensure_ascii=True, allow_nan=False)
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        # Bytes, so that no locale can make a name in a crash fail the night.
+        sys.stdout.buffer.write(dump(row, indent=None).encode("utf-8", "backslashreplace") + b"\n")
+        sys.stdout.buffer.flush()
         seen.add("error" if "error" in row else str(row["report"]["verdict"]))
     return int(ExitCode.UNKNOWN) if seen & set(fail_on) else 0

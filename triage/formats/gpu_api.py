@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from triage.formats._base import Format, Region, number, reading
-from triage.knowledge import known_errors
+from triage.knowledge import error_by_text, known_errors
 from triage.model.crash import ErrorRecord, Fragment
 from triage.model.position import Position
 
@@ -69,12 +69,14 @@ def _coded(api: str, code: int | None, message: str | None, at: Position) -> Err
 
 
 def _by_text(api: str, text: str, at: Position) -> ErrorRecord:
-    """Find the code of an error that was printed by its text alone."""
-    lowered = text.casefold()
-    for known in known_errors().by_name.values():
-        if known.api == api and len(known.text) > 8 and lowered.startswith(known.text.casefold()):
-            return ErrorRecord(api=api, code=known.code, name=known.name, message=text, at=at)
-    return ErrorRecord(api=api, message=text, at=at)
+    known = error_by_text(api, text)
+    return ErrorRecord(
+        api=api,
+        code=known.code if known else None,
+        name=known.name if known else None,
+        message=text,
+        at=at,
+    )
 
 
 FORMAT = Format(
@@ -104,5 +106,5 @@ FORMAT = Format(
         r"|cl[A-Z]\w{3,60} (?:failed|returned))"
     ),
     read=_read,
-    yields_to=("openclaw", "gdb", "process_end"),
+    yields_to=("openclaw", "gdb", "ggml", "process_end"),
 )

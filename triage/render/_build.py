@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from triage.frames.names import plain_name
 from triage.model.diagnosis import Calculation, Check, Diagnosis, Level, Remedy, Step, Term, Verdict
 from triage.model.evidence import Evidence
 from triage.model.report import Report
@@ -119,7 +120,7 @@ def _title(report: Report, best: Diagnosis | None, blamed: str) -> str:
         return "nothing in the input says that a program failed"
     first = sorted(report.errors, key=error_rank)
     what = error_name(first[0]) if first else report.signal.name if report.signal else ""
-    name = blamed.split(" at ", 1)[0]
+    name = plain_name(blamed.split(" at ", 1)[0]) if blamed else ""
     return " in ".join(part for part in (what, name) if part) or "no signature matches"
 
 

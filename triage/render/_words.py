@@ -64,9 +64,9 @@ def error_remark(error: ErrorRecord) -> str:
     return "; ".join(parts)
 
 
-def error_rank(error: ErrorRecord) -> int:
-    """Return the place of an error in a list: causes first, consequences last."""
-    return (Role.CAUSE, Role.UNCLEAR, Role.CONSEQUENCE).index(error.role)
+def error_rank(error: ErrorRecord) -> tuple[int, bool]:
+    """Return the place of an error in a list: causes first, and the engine's own words last."""
+    return (Role.CAUSE, Role.UNCLEAR, Role.CONSEQUENCE).index(error.role), error.api == "engine"
 
 
 def field_words(field: str) -> str:

@@ -19,8 +19,8 @@ def missing_evidence(crash: Crash) -> tuple[str, ...]:
 
 
 def to_text(advice: Advice) -> str:
-    """Return advice as one line: what, and the command."""
-    return f"{advice.text}: {advice.command}" if advice.command else advice.text
+    """Return advice as text: what, and the command on a line of its own."""
+    return f"{advice.text}\n{advice.command}" if advice.command else advice.text
 
 
 def _missing(crash: Crash) -> Iterator[Advice]:

@@ -9,7 +9,6 @@ from typing import Any
 
 from triage.errors import PackError
 from triage.signatures.build import build_engine, build_family, build_signature
-from triage.signatures.check import check_engine, check_family, check_pack, check_signature
 from triage.signatures.problems import Problems
 from triage.signatures.rule import Pack
 
@@ -94,6 +93,13 @@ def _way_out(message: str) -> str:
 
 
 def _check(source: Source, table: Mapping[str, Any], problems: Problems) -> None:
+    from triage.signatures.check import (  # noqa: PLC0415 - a compiled pack is not checked again
+        check_engine,
+        check_family,
+        check_pack,
+        check_signature,
+    )
+
     if source.role is Role.SIGNATURE:
         check_signature(table, problems, pack=source.pack, stem=source.stem)
     elif source.role is Role.FAMILY:

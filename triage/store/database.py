@@ -44,6 +44,8 @@ def open_named(path: Path, sources: Sequence[Source], identity: str) -> sqlite3.
     Raises StoreError where the file is not a database of clawtriage, is of a newer version, or
     cannot be read or, where it must be, written.
     """
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{path} is not a file", hint="name a file; it is made if need be")
     try:
         if path.exists() and _identity(path) == identity:
             return _read_only(path)

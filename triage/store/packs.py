@@ -26,11 +26,15 @@ def read_sources(extra: Sequence[Path], *, shipped: bool = True) -> list[Source]
     """
     roots = [data_dir("signatures"), *extra] if shipped else list(extra)
     found: dict[str, Source] = {}
+    real: dict[str, str] = {}
     problems: list[str] = []
     for root in roots:
         try:
             for source in _sources_at(root):
-                found.setdefault(os.path.realpath(source.path), source)
+                folder, _, name = source.path.rpartition("/")
+                if folder not in real:
+                    real[folder] = os.path.realpath(folder or ".")
+                found.setdefault(f"{real[folder]}/{name}", source)
         except (OSError, UnicodeDecodeError) as error:
             problems.append(f"{root}: {_why(error)}")
         except PackError as error:

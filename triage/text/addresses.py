@@ -23,16 +23,18 @@ _FILES = (
     "gguf",
 )
 _TOP_LEVEL = re.compile(r"[A-Za-z]{2,24}")
-_VERSION_BEFORE = re.compile(
-    r"(?i)(?:version|\bver|driver|release|toolkit|runtime|build|cuda|cudnn|cublas|nccl|rocm|vulkan"
-    r"|opencl|gcc|clang|firmware|kernel|nvidia)\W{0,4}\Z|[<>=]=\s?\Z"
-)
-_NETWORK_BEFORE = re.compile(
-    r"(?i)(?://|@|\[|\b(?:host|from|to|peer|client|server|addr|address|ip|connect|connecting|remote"
-    r"|listen|listening|on|at|endpoint)\W{1,4})\Z"
-)
+_VERSION_WORDS = frozenset((
+    "version", "ver", "v", "release", "driver", "toolkit", "runtime", "build", "cuda", "cudnn",
+    "cublas", "nccl", "rocm", "vulkan", "opencl", "gcc", "clang", "firmware", "kernel", "nvidia",
+))  # fmt: skip
+_NETWORK_WORDS = frozenset((
+    "host", "from", "to", "peer", "client", "server", "addr", "address", "ip", "connect", "remote",
+    "connecting", "connected", "listen", "listening", "on", "at", "endpoint",
+))  # fmt: skip
+_NOT_LETTERS = re.compile(r"[^a-z]+")
 _PORT_AFTER = re.compile(r":\d{2,5}(?!\d)")
-_LOOK_BACK = 32
+_LOOK_BACK = 24
+_SMALL = 20
 _SHARED_HOMES = ("/users/shared", "users\\public", "users\\default", "users/public")
 
 
@@ -62,12 +64,13 @@ def is_public_ip(match: re.Match[str]) -> bool:
     if _is_private(first, second):
         return False
     before = match.string[max(0, match.start() - _LOOK_BACK) : match.start()]
-    if _VERSION_BEFORE.search(before):
+    word = next((w for w in reversed(_NOT_LETTERS.split(before.lower())) if w), "")
+    if word in _VERSION_WORDS or before.endswith(("==", ">=", "<=")):
         return False
     # Versions start small: 8.9.7.29 is a library unless something says that it is a machine.
-    small = first < 20
     after = _PORT_AFTER.match(match.string, match.end())
-    return not small or bool(after) or bool(_NETWORK_BEFORE.search(before))
+    is_machine = bool(after) or word in _NETWORK_WORDS or before.endswith(("//", "@", "["))
+    return first >= _SMALL or is_machine
 
 
 def _is_private(first: int, second: int) -> bool:

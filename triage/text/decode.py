@@ -42,9 +42,10 @@ def looks_binary(head: bytes) -> bool:
     """Tell whether bytes are no text in any encoding that logs come in."""
     if not head or detect_encoding(head)[0] != "utf-8":
         return False
-    sample = head[:65536]
+    # A log on a disk that lost power can hold a long run of NULs; it is text all the same.
+    sample = head[:65536].replace(b"\0" * 16, b"")
     odd = sum(sample.count(byte) for byte in _NOT_TEXT)
-    return odd > len(sample) * 0.10
+    return odd > len(sample) * 0.03
 
 
 _NOT_TEXT = tuple(bytes([n]) for n in range(32) if n not in (8, 9, 10, 12, 13, 27))

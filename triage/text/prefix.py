@@ -26,18 +26,37 @@ _JOURNAL_ISO = (
 )
 _TIME_ALONE = rf"\[?(?P<time>{_ISO_TIME})\]?:? {{1,4}}(?=\S)"
 
+_VLLM = (
+    r"(?:\((?P<process>\w{1,40})(?: [\w]{1,10}=[\w-]{1,20}){0,4} pid=(?P<pid>\d{1,10})\) )?"
+    r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) (?P<time>\d\d-\d\d \d\d:\d\d:\d\d)"
+    r"(?: \[?[\w./]{1,60}:\d{1,6}\])? "
+)
+_WORKER = r"\((?P<process>[A-Z]\w{1,40})(?: [\w]{1,10}=[\w-]{1,20}){0,4} pid=(?P<pid>\d{1,10})\) "
 _CHILD = r"\[(?P<pid>\d{2,7})\] {1,4}(?=\S)"
 _TABBED = r"(?P<time>\d\d/\d\d/\d{4} \d\d:\d\d(?::\d\d)?)\t(?P<process>[\w.-]{1,64})\t"
 
 _PATTERNS = tuple(
-    map(re.compile, (_KUBERNETES, _COMPOSE, _SYSLOG, _JOURNAL_ISO, _TABBED, _TIME_ALONE, _CHILD))
+    map(
+        re.compile,
+        (
+            _KUBERNETES,
+            _COMPOSE,
+            _SYSLOG,
+            _JOURNAL_ISO,
+            _TABBED,
+            _TIME_ALONE,
+            _CHILD,
+            _VLLM,
+            _WORKER,
+        ),
+    )
 )
 _MAX_COLUMNS = 3
 
 
 def split_prefix(text: str) -> tuple[Prefix, str]:
     """Take the collectors' columns off a line and return them with the rest."""
-    if not text or text[0] in "#( \t":
+    if not text or text[0] in "# \t":
         return NO_PREFIX, text
     found: dict[str, str] = {}
     for _ in range(_MAX_COLUMNS):

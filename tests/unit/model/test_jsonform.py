@@ -26,7 +26,7 @@ def _wire(report: Report) -> Any:
 
 
 @given(reports)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_report_survives_the_round_trip(report: Report) -> None:
     assert from_json(Report, _wire(report)) == report
 

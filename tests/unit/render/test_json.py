@@ -24,7 +24,7 @@ def _print(form: str, report: Report) -> str:
 
 
 @given(reports)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_json_is_one_object_that_any_reader_takes(report: Report) -> None:
     text = _print("json", report)
     line = _print("jsonl", report)

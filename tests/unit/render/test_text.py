@@ -27,7 +27,7 @@ def _page(report: Report, **options: object) -> str:
 
 
 @given(reports)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_no_report_reaches_the_terminal_itself(report: Report) -> None:
     for options in ({}, {"verbose": True, "width": 120}, {"colour": True}):
         page = _page(report, **options)

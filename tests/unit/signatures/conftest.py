@@ -88,9 +88,7 @@ def full_crash(crash: Callable[..., Crash]) -> Crash:
         signal=Signal(name="SIGSEGV", number=11, fault_address="0x10", at=Position(line=7)),
         errors=(
             ErrorRecord(api="engine", name="clw-llm-crash", file="llm_engine.cpp", line=1423),
-            ErrorRecord(
-                api="cuda", code=700, name="cudaErrorIllegalAddress", at=Position(line=6)
-            ),
+            ErrorRecord(api="cuda", code=700, name="cudaErrorIllegalAddress", at=Position(line=6)),
         ),
         modules=(Module(name="libcudart.so.11", path="/opt/lib/libcudart.so.11", version="11.8"),),
         environment=Environment(

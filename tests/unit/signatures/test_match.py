@@ -101,14 +101,15 @@ def test_evidence_texts(condition, full_crash) -> None:
     above = {"environment": {"cuda_runtime": {"above": "environment.driver_cuda"}}}
     assert text(above) == "12.10 (above environment.driver_cuda 12.2)"
     sequence = {"frame": {"sequence": ["abort", "*", "main"]}}
-    assert text(sequence) == (
-        "void claw::remap_kernel<float>(int) | llm_engine::load_model | main"
-    )
+    assert text(sequence) == ("void claw::remap_kernel<float>(int) | llm_engine::load_model | main")
 
 
 def test_all_tests_hold_for_the_same_thing(condition, full_crash) -> None:
     facts = Facts(full_crash)
-    assert match_condition(condition({"error": {"code": 700, "file": "llm_engine.cpp"}}), facts) is None
+    assert (
+        match_condition(condition({"error": {"code": 700, "file": "llm_engine.cpp"}}), facts)
+        is None
+    )
 
 
 def test_within_counts_frames_that_are_not_noise(condition, crash) -> None:
@@ -221,9 +222,7 @@ def test_unless_rules_a_signature_out(signature, full_crash) -> None:
     assert match_signature(signature(when, unless=[newer, older]), Facts(full_crash)) is None
 
 
-@pytest.mark.parametrize(
-    ("engine", "holds"), [("OpenClaw", True), ("vllm", False), (None, True)]
-)
+@pytest.mark.parametrize(("engine", "holds"), [("OpenClaw", True), ("vllm", False), (None, True)])
 def test_engine_of_a_signature(engine, holds, signature, crash) -> None:
     named = Engine(name=engine) if engine else None
     rule = signature({"frame": {"function": "boom"}}, engine="openclaw")

@@ -84,5 +84,5 @@ def test_example_text(acme: Path) -> None:
     assert example_text(inline, where) == "text"
     beside = Example(name="n", matches=True, file="examples/a.log")
     assert example_text(beside, where) == "\x1b[31mred\ufffd"
-    with pytest.raises(PackError, match="'gone'.*No such file"):
+    with pytest.raises(PackError, match=r"'gone'.*No such file"):
         example_text(Example(name="gone", matches=True, file="examples/b.log"), where)
