@@ -119,7 +119,7 @@ def test_a_hint_alone_leaves_a_crash_unknown() -> None:
     assert [d.level for d in result.diagnoses] == [Level.HINT]
     assert (result.family, result.action) == ("gpu", Action.RESET_GPU)
     assert result.family_evidence == result.diagnoses[0].evidence
-    assert result.next_evidence[0] == "T: C"
+    assert result.next_evidence[0] == "T\nC"
     weak = diagnose(CRASH, Known([_signature("s", base=0.45)], families))
     assert (weak.family, weak.action) == (None, Action.COLLECT_MORE)
 
@@ -237,6 +237,7 @@ def test_without_a_stack_a_stack_is_asked_for() -> None:
     assert "--args PROGRAM ARGUMENTS" in _missing(odd)
     core = dataclasses.replace(CRASH, warnings=(ReportWarning(code="binary-missing", message="m"),))
     assert "clawtriage core CORE --binary PROGRAM" in _missing(core)
+    assert "clawtriage core CORE --binary PROGRAM" in _missing(CRASH)
     assert "gdb -batch" not in _missing(core)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from triage.signatures.facts import words_of
 from triage.signatures.fields import FieldType, Op
 from triage.signatures.regex import regex_literal
-from triage.signatures.rule import Condition, Rule, Signature, Test, Value
+from triage.signatures.rule import Condition, Rule, Signature, Test, Value, plain_conditions
 from triage.text.glob import literal_words
 
 MIN_LITERAL = 4
@@ -28,21 +28,25 @@ def signature_anchors(signature: Signature) -> frozenset[str]:
 
 def condition_anchors(conditions: Iterable[Condition]) -> frozenset[str]:
     """Return the best set of anchors that conditions have which must all hold."""
-    choices = [
-        anchors
-        for c in conditions
-        for test in c.tests
-        for anchors in _test_anchors(test)
-        if anchors
-    ]
+    choices = [anchors for c in conditions for anchors in _choices(c) if anchors]
     return max(choices, key=_worth, default=frozenset())
+
+
+def _choices(condition: Condition) -> Iterable[frozenset[str]]:
+    """Yield sets of anchors that would do for one condition; of alternatives each needs its own."""
+    if condition.options:
+        sets = [condition_anchors([option]) for option in condition.options]
+        if all(sets):
+            yield frozenset().union(*sets)
+    for test in condition.tests:
+        yield from _test_anchors(test)
 
 
 def log_literals(conditions: Iterable[Condition]) -> frozenset[str]:
     """Return the texts, in lower case, of which every line that conditions ask for has one."""
     return frozenset(
         literal
-        for condition in conditions
+        for condition in plain_conditions(conditions)
         if condition.thing == "log"
         for test in condition.tests
         for value in test.values
@@ -60,11 +64,12 @@ def value_literal(test: Test, value: Value) -> str:
 
 def variables(conditions: Iterable[Condition]) -> frozenset[str]:
     """Return the names of the environment variables that conditions ask about."""
+    plain = tuple(plain_conditions(conditions))
     return frozenset(
-        test.name for c in conditions if c.thing == "variable" for test in c.tests
+        test.name for c in plain if c.thing == "variable" for test in c.tests
     ) | frozenset(
         str(test.values[0]).partition(".")[2]
-        for c in conditions
+        for c in plain
         for test in c.tests
         if test.op in (Op.ABOVE, Op.BELOW) and str(test.values[0]).startswith("variable.")
     )

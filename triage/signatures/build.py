@@ -23,6 +23,7 @@ from triage.signatures.rule import (
 )
 
 Table = Mapping[str, Any]
+ANY = "any"
 COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 CONDITION_KEYS = ("why", "within", "thread", "weight")
 """Keys of a condition that are not tests; `thread` is a thing too where it holds a table."""
@@ -111,6 +112,9 @@ def build_tests(thing: str, name: str, value: Any) -> Iterator[Test]:
 
 
 def _condition(table: Table) -> Condition:
+    if ANY in table:
+        options = tuple(_condition(option) for option in table[ANY])
+        return Condition(thing=ANY, tests=(), options=options, why=table.get("why"))
     thing = next(key for key, value in table.items() if not is_setting(key, value))
     thread = table.get("thread")
     return Condition(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from triage.signatures.anchors import MIN_LITERAL, value_literal
-from triage.signatures.build import COMPARISONS, build_tests, is_setting
+from triage.signatures.build import ANY, COMPARISONS, build_tests, is_setting
 from triage.signatures.fields import (
     OPERATORS,
     THINGS,
@@ -30,6 +30,9 @@ def check_condition(problems: Problems, key: str, value: Any, *, weighted: bool)
         problems.add(key, 'a table such as frame.function = "name" is wanted')
         return
     allowed = (*_KEYS, "weight") if weighted else _KEYS
+    if ANY in value:
+        _alternatives(problems, key, value, weighted=weighted)
+        return
     things = [name for name, item in value.items() if not is_setting(name, item)]
     for name, item in value.items():
         if is_setting(name, item):
@@ -44,6 +47,25 @@ def check_condition(problems: Problems, key: str, value: Any, *, weighted: bool)
     for thing in things:
         _thing(problems, f"{key}.{thing}", thing, value[thing])
     _scope(problems, key, value, things)
+
+
+def _alternatives(
+    problems: Problems, key: str, value: Mapping[str, Any], *, weighted: bool
+) -> None:
+    """Check a condition that is a list of conditions, of which one must hold."""
+    for name in value:
+        if name not in (ANY, "why", *(("weight",) if weighted else ())):
+            problems.add(f"{key}.{name}", f"belongs into one of the conditions in {key}.{ANY}")
+    options = value[ANY]
+    if not isinstance(options, list) or len(options) < 2:
+        problems.add(f"{key}.{ANY}", "a list of two or more conditions is wanted")
+        return
+    for n, option in enumerate(options, 1):
+        where = f"{key}.{ANY}[{n}]"
+        if isinstance(option, Mapping) and ANY in option:
+            problems.add(where, f"{ANY} inside {ANY} is not possible; write one list")
+        else:
+            check_condition(problems, where, option, weighted=False)
 
 
 def _setting(problems: Problems, key: str, name: str, value: Any, allowed: tuple[str, ...]) -> None:

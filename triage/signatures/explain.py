@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import islice
 
 from triage.model.diagnosis import Level
 from triage.model.evidence import Evidence
 from triage.signatures.facts import Facts, Thing
+from triage.signatures.fields import Op
 from triage.signatures.match import (
     candidates,
     confidence_of,
@@ -17,8 +20,11 @@ from triage.signatures.match import (
     match_condition,
     test_holds,
 )
-from triage.signatures.rule import Condition, Signature
+from triage.signatures.rule import Condition, Signature, Test
 from triage.signatures.wording import describe, describe_test
+
+_MAX_COMPARED = 500
+_MAX_TEXT = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,19 +107,35 @@ def _reason(signature: Signature, facts: Facts, outcomes: tuple[Outcome, ...]) -
 
 def nearest_miss(condition: Condition, facts: Facts) -> str:
     """Return what came nearest to a condition that does not hold."""
-    best: tuple[int, int, Thing] | None = None
-    for n, thing in enumerate(candidates(condition, facts)):
-        held = sum(test_holds(test, thing, facts) for test in condition.tests)
-        known = sum(test.name in thing.values for test in condition.tests)
-        score = held * 100 + known
-        if best is None or score > best[0]:
-            best = (score, n, thing)
-    if best is None:
+    if condition.options:
+        return "; ".join(nearest_miss(option, facts) for option in condition.options)
+    things = list(islice(candidates(condition, facts), _MAX_COMPARED))
+    if not things:
         return f"the crash states no {condition.thing}"
-    thing = best[2]
-    failed = next(t for t in condition.tests if not test_holds(t, thing, facts))
-    name = "function" if failed.name == "sequence" else failed.name
+    thing = max(things, key=lambda t: _nearness(condition, t, facts))
+    failed = _failed(condition, thing, facts)
+    name = _value_name(failed)
     if name not in thing.values:
         return f"the crash does not state {failed.thing}.{name}"
     found = evidence_text(failed, thing, facts) if name == failed.name else thing.values[name]
     return f"{describe_test(failed)} does not hold: nearest is {found}"
+
+
+def _failed(condition: Condition, thing: Thing, facts: Facts) -> Test:
+    return next(test for test in condition.tests if not test_holds(test, thing, facts))
+
+
+def _value_name(test: Test) -> str:
+    return "function" if test.op is Op.SEQUENCE else test.name
+
+
+def _nearness(condition: Condition, thing: Thing, facts: Facts) -> tuple[int, int, float]:
+    """Return how many tests hold, how many could, and how alike the first that fails is."""
+    held = sum(test_holds(test, thing, facts) for test in condition.tests)
+    known = sum(_value_name(test) in thing.values for test in condition.tests)
+    failed = _failed(condition, thing, facts)
+    value = str(thing.values.get(_value_name(failed)) or "")[:_MAX_TEXT].casefold()
+    values = failed.values[:1] if failed.op is Op.SEQUENCE else failed.values
+    patterns = [str(p)[:_MAX_TEXT].casefold() for p in values if isinstance(p, str)]
+    alike = max((SequenceMatcher(a=p, b=value).ratio() for p in patterns), default=0.0)
+    return held, known, alike

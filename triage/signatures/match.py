@@ -101,6 +101,11 @@ def match_all(
 
 def match_condition(condition: Condition, facts: Facts, weight: float = 0.0) -> Evidence | None:
     """Return the evidence of the first thing that a condition holds for."""
+    for option in condition.options:
+        if evidence := match_condition(option, facts, weight):
+            return evidence
+    if condition.options:
+        return None
     for thing in candidates(condition, facts):
         if all(test_holds(test, thing, facts) for test in condition.tests):
             return _evidence(condition, thing, facts, weight)

@@ -27,7 +27,7 @@ def _missing(crash: Crash) -> Iterator[Advice]:
     program = _program(crash)
     stacks = any(thread.frames for thread in crash.threads)
     if not stacks:
-        yield _stack(crash, program)
+        yield from _stack(crash, program)
     elif not _has_symbols(crash):
         yield Advice(
             text="function names: build with -g (cmake -DCMAKE_BUILD_TYPE=RelWithDebInfo), keep "
@@ -42,18 +42,20 @@ def _missing(crash: Crash) -> Iterator[Advice]:
         )
 
 
-def _stack(crash: Crash, program: str) -> Advice:
-    if any(w.code in ("binary-missing", "binary-mismatch") for w in crash.warnings):
-        return Advice(
-            text="a stack trace, from the core dump with the very program that crashed",
-            command=f"clawtriage core CORE --binary {program}",
-        )
-    return Advice(
-        text="a stack trace of every thread",
-        command=f"gdb -batch -ex run -ex 'thread apply all bt full' --args {program} ARGUMENTS "
-        "> backtrace.txt 2>&1   (with a core dump: "
-        f"clawtriage core CORE --binary {program})",
+def _stack(crash: Crash, program: str) -> Iterator[Advice]:
+    core = Advice(
+        text="a stack trace, from the core dump and the very program that crashed",
+        command=f"clawtriage core CORE --binary {program}",
     )
+    if any(w.code in ("binary-missing", "binary-mismatch") for w in crash.warnings):
+        yield core
+        return
+    yield Advice(
+        text="a stack trace of every thread, from a run under gdb",
+        command=f"gdb -batch -ex run -ex 'thread apply all bt full' --args {program} ARGUMENTS "
+        "> backtrace.txt 2>&1",
+    )
+    yield core
 
 
 def _gpu(crash: Crash, program: str) -> Iterator[Advice]:

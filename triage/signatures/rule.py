@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from triage.model.diagnosis import Action, Level, Remedy
@@ -38,13 +38,23 @@ class Test:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """Tests that must all hold for the same thing."""
+    """Tests that must all hold for the same thing, or alternatives of which one must hold.
+
+    `options` are the alternatives; `thing` is then "any" and there are no tests.
+    """
 
     thing: str
     tests: tuple[Test, ...]
+    options: tuple[Condition, ...] = ()
     why: str | None = None
     within: int | None = None
     any_thread: bool = False
+
+
+def plain_conditions(conditions: Iterable[Condition]) -> Iterator[Condition]:
+    """Yield conditions with tests: those themselves, or their alternatives."""
+    for condition in conditions:
+        yield from condition.options or (condition,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,8 @@ _SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "=", "ne": "is not
 
 def describe(condition: Condition) -> str:
     """Return what a condition asks."""
+    if condition.options:
+        return "any of: " + "; ".join(describe(option) for option in condition.options)
     tests = " and ".join(describe_test(test) for test in condition.tests)
     scope = f" within {condition.within} frames" if condition.within else ""
     return tests + scope + (" on any thread" if condition.any_thread else "")

@@ -75,8 +75,8 @@ def test_why_not(more, when, reason, signature, full_crash) -> None:
             "variable.CLAW_VRAM_LIMIT is set does not hold: nearest is CLAW_VRAM_LIMIT is not set",
         ),
         (
-            {"frame": {"sequence": ["remap_kernel", "main"]}},
-            "frame.sequence is remap_kernel, main does not hold: nearest is abort",
+            {"frame": {"sequence": ["load_model", "exit"]}},
+            "frame.sequence is load_model, exit does not hold: nearest is llm_engine::load_model",
         ),
         ({"frame": {"function": "x"}, "within": 1}, None),
     ],
