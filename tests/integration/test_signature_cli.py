@@ -245,7 +245,7 @@ def test_new_writes_a_signature_that_passes_its_test(call, pack: Path, tmp_path:
     log.write_bytes(LOG.replace("\n", "\r\n").encode())
     code, out, _ = call("new", "--from", log, "acme/fresh")
     assert code == 0
-    assert 'error.name = "clw-llm-crash"' in out
+    assert 'error.name = "cudaErrorIllegalAddress"' in out
     assert LOG in out
     target = pack / "fresh.toml"
     code, out, err = call("new", "--from", log, "acme/fresh", "--output", target)
@@ -260,7 +260,7 @@ def test_new_writes_a_signature_that_passes_its_test(call, pack: Path, tmp_path:
 
 
 def test_a_hostile_log_cannot_write_to_the_terminal(call, pack: Path, tmp_path: Path) -> None:
-    log = tmp_path / "crash.log"
+    log = tmp_path / "cra\x1bsh.log"
     log.write_text(LOG.replace("llm_engine.cpp", "llm_\x1b]0;x\x07engine.cpp"))
     for arguments in (("explain", "acme/lost", log), ("new", "--from", log)):
         _, out, _ = call(*arguments, "--pack", pack)

@@ -143,7 +143,7 @@ def _known(source: object, kind: str) -> dict[str, Value]:
 def _frames(thread: Thread, number: int) -> Iterator[Thing]:
     rank = 0
     for n, frame in enumerate(thread.frames):
-        values: dict[str, Value] = {"kind": frame.kind.value}
+        values: dict[str, Value] = {"kind": frame.kind.value, "index": frame.index}
         for name in ("function", "file", "line", "module", "address"):
             value = getattr(frame, name)
             if value is not None:

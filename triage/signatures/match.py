@@ -16,7 +16,7 @@ MAX_SEQUENCE_FRAMES = 256
 _FLOORS = ((Level.CERTAIN, 0.85), (Level.LIKELY, 0.6), (Level.HINT, 0.3))
 _LEVELS = tuple(level for level, _ in _FLOORS)
 # What only narrows a thing down tells a reader less than what else was asked about it.
-_NARROWING = frozenset({"api", "role", "kind"})
+_NARROWING = frozenset({"api", "role", "kind", "index"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -52,12 +52,20 @@ def read_tables(sources: Iterable[Source]) -> Tables:
 
 
 def collect(sources: Iterable[Source]) -> tuple[Tables, list[str]]:
-    """Return the tables that are right, and every problem of the others."""
+    """Return the tables that are right, and every problem of the others.
+
+    A `pack.toml` that names its pack comes before the signatures in it.
+    """
     tables = Tables()
     found: list[str] = []
-    for source in sources:
+    named: dict[str, str] = {}
+    for given in sources:
+        folder = given.path.rpartition("/")[0]
+        source = replace(given, pack=named.get(folder, given.pack))
         problems = Problems(source.path)
         table = _parse(source, problems)
+        if table and source.role is Role.PACK and isinstance(table.get("name"), str):
+            named[folder] = table["name"]
         if table is not None:
             _check(source, table, problems)
         if table is not None and not problems.found:

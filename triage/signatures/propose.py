@@ -42,7 +42,9 @@ def _head(crash: Crash, signature_id: str) -> Iterator[str]:
 
 def _conditions(crash: Crash) -> Iterator[str]:
     blamed = list(_blamed(crash))
-    error = next((e for e in crash.errors if e.name or e.code is not None), None)
+    named = [e for e in crash.errors if e.name or e.code is not None]
+    # An engine's own error often says no more than that it failed.
+    error = min(named, key=lambda e: e.api == "engine", default=None)
     whens, supports = [], []
     if blamed:
         whens.append([f"frame.function = {_quoted(_name(blamed[0]))}"])

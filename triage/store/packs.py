@@ -76,7 +76,7 @@ def _why(error: Exception) -> str:
 
 def _sources_at(root: Path) -> Iterator[Source]:
     if root.is_file():
-        yield _one_file(root)
+        yield from _one_file(root)
         return
     entries = {entry.name: entry for entry in os.scandir(root)}
     if "pack.toml" in entries:
@@ -113,11 +113,14 @@ def _toml_names(folder: str) -> Iterable[str]:
         return [e.name for e in entries if e.name.endswith(".toml") and not e.name.startswith(".")]
 
 
-def _one_file(path: Path) -> Source:
+def _one_file(path: Path) -> Iterator[Source]:
     folder = path.resolve().parent
     role = _FOLDERS.get(folder.name, Role.SIGNATURE)
-    in_pack = role is Role.SIGNATURE and (folder / "pack.toml").is_file()
-    return _source(str(path), role, folder.name if in_pack else "")
+    pack = ""
+    if role is Role.SIGNATURE and (folder / "pack.toml").is_file():
+        pack = folder.name
+        yield _source(f"{path.parent}/pack.toml", Role.PACK, pack)
+    yield _source(f"{path.parent}/{path.name}", role, pack)
 
 
 def _source(path: str, role: Role, pack: str) -> Source:

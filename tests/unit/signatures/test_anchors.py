@@ -31,6 +31,7 @@ def test_the_longest_word_is_the_anchor() -> None:
         "cudaerrorb",
     }
     assert _anchors({"error": {"code": 700}}) == {"700"}
+    assert _anchors({"error": {"code": -5}}) == {"5"}  # a word has no sign
     assert _anchors({"frame": {"sequence": ["f*", "*", "load_model"]}}) == {"load_model"}
 
 
@@ -71,6 +72,14 @@ def test_log_literals_and_variables() -> None:
     )
     assert log_literals(conditions) == {"device-side assert", "kernel image", "version"}
     assert variables(conditions) == {"A", "B", "C"}
+
+
+def test_the_words_of_a_function_are_those_of_all_its_forms() -> None:
+    frame = Frame(index=0, function="load<int>model(long)")
+    facts = Facts(Crash(threads=(Thread(frames=(frame,)),), crashed_thread=0))
+    rule = build_conditions([{"frame": {"function": "loadmodel"}}])
+    assert match_all(rule, facts, 0.9) is not None
+    assert condition_anchors(rule) <= facts.words()
 
 
 _CHARS = st.sampled_from("abAB_19:. *-İßﬁ(<>")

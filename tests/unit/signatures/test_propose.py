@@ -33,7 +33,7 @@ def test_the_draft_matches_its_crash(full_crash) -> None:
     table = _checked(crash, "line '' one\n\tline \"two\" \\n\n")
     assert table["when"] == [{"frame": {"function": "claw::remap_kernel"}}]
     assert [s["weight"] for s in table["supports"]] == [0.3] * 4
-    assert table["supports"][0]["error"] == {"api": "engine", "name": "clw-llm-crash"}
+    assert table["supports"][0]["error"] == {"api": "cuda", "name": "cudaErrorIllegalAddress"}
     assert table["engine"] == "openclaw"
     assert table["example"][0]["log"] == "line '' one\n\tline \"two\" \\n\n"
     match = match_signature(build_signature(table), Facts(crash))

@@ -23,7 +23,7 @@ def test_a_pack_a_folder_of_packs_and_one_file(acme: Path, tmp_path: Path) -> No
     (tmp_path / "root").mkdir()
     acme.rename(tmp_path / "root" / "acme")
     assert _names(tmp_path / "root") == everything
-    assert _names(tmp_path / "root" / "acme" / "log.toml") == ["acme/log"]
+    assert _names(tmp_path / "root" / "acme" / "log.toml") == ["acme/pack", "acme/log"]
 
 
 def test_the_shipped_folder(shipped: Path, acme: Path) -> None:
@@ -44,6 +44,16 @@ def test_two_files_with_one_id(acme: Path, tmp_path: Path, write_signature) -> N
     write_signature(tmp_path / "copy" / "acme", "word")
     with pytest.raises(PackError, match=r"'acme/word' is also in .*/acme/word.toml; rename"):
         load_packs([acme, tmp_path / "copy" / "acme"], shipped=False)
+
+
+def test_a_pack_may_have_another_name_than_its_folder(acme: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone-of-acme"
+    acme.rename(clone)
+    for path in (clone, clone / "word.toml"):
+        assert "acme/word" in [s.id for s in load_packs([path], shipped=False).signatures]
+    (clone / "pack.toml").write_text('title = "A"')
+    with pytest.raises(PackError, match="write 'clone-of-acme/word' or move"):
+        load_packs([clone / "word.toml"], shipped=False)
 
 
 def test_a_signature_outside_a_pack(acme: Path, tmp_path: Path) -> None:

@@ -217,6 +217,14 @@ def test_a_named_database_that_is_current_need_not_be_written(acme: Path, tmp_pa
         tmp_path.chmod(0o700)
 
 
+def test_a_database_that_is_in_use_cannot_be_written(acme: Path, tmp_path: Path) -> None:
+    open_store([acme]).close()  # the cache is filled
+    for db in (None, tmp_path / "own.db"):
+        store = open_store([acme], db)
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            store._connection.execute("DELETE FROM signature")
+
+
 def test_a_replaced_database_does_not_change_a_run(
     acme: Path, tmp_path: Path, write_signature
 ) -> None:
