@@ -159,14 +159,16 @@ def _stopped_in(state: _State, item: Item) -> None:
     It is the whole stack where nobody asked for more; the stack trace of the same thread that
     follows elsewhere takes its place.
     """
-    if not item.rest:
+    row = next((n for n, line in enumerate(item.rest[:4]) if not line.startswith("[")), None)
+    if row is None:
         return
-    split = split_frame(item.rest[0])
-    if split.complete and not (split.file or split.module) and len(item.rest) > 1:
-        split = split_frame(f"{item.rest[0]} {item.rest[1].strip()}")
-    if split.address is None and not split.file:
+    text, *more = item.rest[row : row + 2]
+    if more and more[0].lstrip().startswith(("at ", "from ")):
+        text = f"{text} {more[0].strip()}"
+    split = split_frame(text)
+    if not split.complete or not (split.file or split.module or split.address):
         return
-    at = Position(input=item.at.input, line=(item.at.line or 0) + 1, member=item.at.member)
+    at = Position(input=item.at.input, line=(item.at.line or 0) + 1 + row, member=item.at.member)
     state.stacks.begin(
         thread_id=item.fields.get("signal_thread"),
         tid=None,

@@ -55,7 +55,7 @@ def log_literals(conditions: Iterable[Condition]) -> frozenset[str]:
 
 
 def value_literal(test: Test, value: Value) -> str:
-    """Return the longest text that every line has which fits a value of a `log.line` test."""
+    """Return the longest text, in lower case, that is in everything that fits a value of a test."""
     if test.op is Op.REGEX:
         return regex_literal(str(value)).strip()
     runs = ("".join(c if c.isascii() else "*" for c in str(value))).split("*")

@@ -59,7 +59,6 @@ FIELDS = (
     Field("frame", "module", _F.PATH, "the program or library that it is in"),
     Field("frame", "index", _F.NUMBER, "its place in the stack, 0 is the innermost"),
     Field("frame", "kind", _F.TEXT, "host, gpu, python, kernel or signal-handler"),
-    Field("frame", "index", _F.NUMBER, "its place in the stack, 0 the innermost"),
     Field("frame", "address", _F.HEX, "its address"),
     Field("frame", "sequence", _F.SEQUENCE, "functions that follow it, itself first"),
     Field("error", "api", _F.TEXT, "the layer that reported it: cuda, hip, engine, libc …"),

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from triage.model.crash import Crash
-from triage.signatures.anchors import signature_anchors
+from triage.signatures.anchors import MIN_LITERAL, signature_anchors, value_literal
 from triage.signatures.facts import Facts
+from triage.signatures.fields import Op
 from triage.signatures.match import confidence_of, level_of, match_signature
 from triage.signatures.problems import nearest
-from triage.signatures.rule import Example, Pack, Signature
+from triage.signatures.rule import Example, Pack, Signature, plain_conditions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +78,27 @@ def _anchors(
             words.setdefault(read.signature.id, set()).update(Facts(read.crash).words())
     for signature in signatures:
         anchors = signature_anchors(signature)
-        if not anchors:
+        if not anchors and not _has_literal(signature):
             text = (
-                "when: no condition has a whole word by which such crashes are found, so it is "
-                "tried on every crash; add one without * around a word"
+                f"when: no condition names {MIN_LITERAL} characters of a text, so it says little "
+                "and is tried on every crash; add one that does"
             )
             yield signature.id, text
-        elif signature.id in words and not anchors & words[signature.id]:
+        elif anchors and signature.id in words and not anchors & words[signature.id]:
             listed = ", ".join(sorted(anchors))
             yield signature.id, f"when: none of its examples has one of the words {listed}"
+
+
+def _has_literal(signature: Signature) -> bool:
+    """Tell whether a text is asked for, if not by whole words."""
+    return any(
+        len(value_literal(test, value)) >= MIN_LITERAL
+        for condition in plain_conditions(signature.when)
+        for test in condition.tests
+        if test.op in (Op.FITS, Op.REGEX, Op.SEQUENCE)
+        for value in test.values
+        if isinstance(value, str)
+    )
 
 
 def _overlaps(

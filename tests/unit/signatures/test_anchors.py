@@ -40,6 +40,12 @@ def test_the_best_condition_gives_the_anchors() -> None:
     assert found == {"remap_kernel", "remap"}
 
 
+def test_each_alternative_needs_an_anchor() -> None:
+    one, other = {"frame": {"function": "remap_kernel"}}, {"error": {"name": "cudaErrorX"}}
+    assert _anchors({"any": [one, other]}) == {"remap_kernel", "cudaerrorx"}
+    assert _anchors({"any": [one, {"error": {"name": "cuda*"}}]}) == frozenset()
+
+
 def test_no_anchor_where_nothing_is_certain_to_be_a_word() -> None:
     assert _anchors({"frame": {"function": "remap*"}}) == frozenset()
     assert _anchors({"frame": {"function": ["remap_kernel", "re*"]}}) == frozenset()
@@ -68,10 +74,16 @@ def test_log_literals_and_variables() -> None:
             {"variable": {"A": "1", "B": {"set": False}}},
             {"option": {"x": {"above": "variable.C"}}},
             {"error": {"message": "other text"}},
+            {"any": [{"log": {"line": "*in an option*"}}, {"variable": {"D": "1"}}]},
         ]
     )
-    assert log_literals(conditions) == {"device-side assert", "kernel image", "version"}
-    assert variables(conditions) == {"A", "B", "C"}
+    assert log_literals(conditions) == {
+        "device-side assert",
+        "kernel image",
+        "version",
+        "in an option",
+    }
+    assert variables(conditions) == {"A", "B", "C", "D"}
 
 
 def test_the_words_of_a_function_are_those_of_all_its_forms() -> None:
@@ -130,6 +142,7 @@ def _crash_and_conditions(draw):
         {"option": {"ctx-size": [_generalised(draw, option), 4]}},
         {"variable": {"CLAW_X": {"set": False}}},
     ]
+    wanted.append({"any": draw(st.lists(st.sampled_from(wanted), min_size=2, max_size=3))})
     return crash, draw(st.lists(st.sampled_from(wanted), min_size=1, max_size=3))
 
 

@@ -78,6 +78,10 @@ def test_why_not(more, when, reason, signature, full_crash) -> None:
             {"frame": {"sequence": ["load_model", "exit"]}},
             "frame.sequence is load_model, exit does not hold: nearest is llm_engine::load_model",
         ),
+        (
+            {"any": [{"thread": {"name": "x"}}, {"gpu": {"memory_free": 1}}]},
+            "the crash does not state thread.name; the crash does not state gpu.memory_free",
+        ),
         ({"frame": {"function": "x"}, "within": 1}, None),
     ],
 )
@@ -104,6 +108,9 @@ def test_conditions_in_words(condition) -> None:
         "engine.version is not 0.9.2": {"engine": {"version": {"not": "0.9.2"}}},
         "option.a is above option.b": {"option": {"a": {"above": "option.b"}}},
         "error.name has /x/": {"error": {"name": {"regex": "x"}}},
+        "any of: error.code is 1; signal.name is S": {
+            "any": [{"error": {"code": 1}}, {"signal": {"name": "S"}}],
+        },
         "frame.sequence is a, *, b": {"frame": {"sequence": ["a", "*", "b"]}},
     }  # fmt: skip
     assert [describe(condition(t)) for t in tables.values()] == list(tables)

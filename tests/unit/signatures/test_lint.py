@@ -58,8 +58,12 @@ def test_a_good_signature() -> None:
         ),
         ({"sources": []}, "sources: none; say where this is known from"),
         (
-            {"when": [{"error": {"name": "cudaErrorIllegal*"}}]},
-            "when: no condition has a whole word by which such crashes are found, so it is tried",
+            {"when": [{"error": {"name": "cud*s"}}]},
+            "when: no condition names 4 characters of a text, so it says little and is tried on",
+        ),
+        (
+            {"when": [{"error": {"code": {"gt": 1}}}]},
+            "when: no condition names 4 characters of a text, so it says little and is tried on",
         ),
         (
             {"when": [{"error": {"name": "cudaErrorOther"}}]},
@@ -74,6 +78,18 @@ def test_a_good_signature() -> None:
 def test_doubtful(change, problem) -> None:
     (found,) = _lint({**GOOD, **change})
     assert found.startswith(f"p/good.toml: {problem}")
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"error": {"name": "cudaErrorIllegal*"}},
+        {"error": {"name": {"regex": "Illegal.{1,9}$"}}},
+        {"any": [{"error": {"name": "*IllegalAddress"}}, {"signal": {"name": "SIGBUS"}}]},
+    ],
+)
+def test_a_part_of_a_word_is_enough(when) -> None:
+    assert _lint({**GOOD, "when": [when]}) == []
 
 
 def test_supports_can_reach_the_level() -> None:

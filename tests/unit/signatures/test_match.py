@@ -41,6 +41,12 @@ HOLDS = [
     ({"option": {"n-gpu-layers": {"gt": 100}}}, "option.n-gpu-layers", 5),
     ({"option": {"ctx-size": {"below": "gpu.memory_total"}}}, "option.ctx-size", None),
     ({"log": {"line": "*device-side assert*"}}, "log.line", 2),
+    (
+        {"any": [{"error": {"code": 2}}, {"model": {"quantization": "Q5*"}}]},
+        "model.quantization",
+        3,
+    ),
+    ({"any": [{"error": {"code": 700}}, {"error": {"code": 2}}]}, "error.code", 6),
 ]
 
 HOLDS_NOT = [
@@ -67,6 +73,7 @@ HOLDS_NOT = [
     {"option": {"parallel": {"set": False}}},
     {"log": {"line": "device-side assert*"}},
     {"thread": {"name": "*"}},
+    {"any": [{"error": {"code": 2}}, {"model": {"quantization": "Q4*"}}]},
 ]
 
 
