@@ -111,7 +111,8 @@ def _assumed(name: str, value: str, why: str) -> Term:
 
 
 def _unknown(name: str, formula: str, terms: tuple[Term, ...], missing: list[str]) -> Figure:
-    result = f"not known: the crash does not state {' and '.join(missing)}"
+    named = " and ".join([*([", ".join(missing[:-1])] if missing[1:] else []), missing[-1]])
+    result = f"not known: the crash does not state {named}"
     calculation = Calculation(name=name, formula=formula, result=result, terms=terms)
     return Figure(value=None, calculation=calculation)
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from triage.crash import join
 from triage.errors import InputError
-from triage.formats import Format, Region, formats
 from triage.intake.load import Loaded, expand, load
 from triage.knowledge import noise_lists
 from triage.model.crash import Crash, Fragment, LogLine, ReportWarning
@@ -22,6 +21,7 @@ from triage.text.locate import runs
 
 if TYPE_CHECKING:
     from triage.debugger.launch import GdbProcess
+    from triage.formats import Format
 
 MAX_LOG_LINES = 2_000
 """Lines that are kept for signatures that ask about lines."""
@@ -87,6 +87,8 @@ def read_text(text: str, options: ReadOptions, *, name: str = "text") -> ReadRes
 
 def anchors(options: ReadOptions) -> tuple[str, ...]:
     """Return every literal that makes a line of a big input worth keeping."""
+    from triage.formats import formats  # noqa: PLC0415
+
     return tuple({a for f in formats() for a in f.anchors} | set(options.log_literals))
 
 
@@ -95,7 +97,7 @@ def _load_all(names: Sequence[str], options: ReadOptions) -> list[Loaded]:
     failures: list[InputError] = []
     for n, name in enumerate(names):
         try:
-            loaded.append(load(name, n, anchors(options)))
+            loaded.append(load(name, n, lambda: anchors(options)))
         except InputError as error:
             failures.append(error)
             loaded.append(_unreadable(name, n, error))
@@ -164,6 +166,8 @@ def _not_read(item: Input) -> ReportWarning:
 
 def read_lines(lines: Sequence[Line], input_id: int) -> Iterator[Fragment]:
     """Yield what every format finds in a text's lines."""
+    from triage.formats import formats  # noqa: PLC0415 - Lark, which a core dump does not need
+
     claimed: dict[str, set[int]] = {}
     for form in formats():
         taken = set().union(*(claimed.get(name, set()) for name in form.yields_to))
@@ -175,6 +179,8 @@ def read_lines(lines: Sequence[Line], input_id: int) -> Iterator[Fragment]:
 
 
 def _read_format(form: Format, lines: Sequence[Line], input_id: int) -> Iterator[Fragment]:
+    from triage.formats import Region  # noqa: PLC0415
+
     places = runs(lines, form.opens, before=form.before, after=form.after, reach=form.reach)
     for begin, end in places:
         yield form.read(Region(tuple(lines[begin:end]), input_id))

@@ -87,13 +87,19 @@ def test_never_fewer_than_none_nor_more_than_all(total: int, layers: str) -> Non
         ({"model": ModelFile(file_size=1 << 30)}, "model.layer_count"),
         ({"model": ModelFile(file_size=0, layer_count=16)}, "model.file_size"),
         ({"model": None}, "model.file_size and model.layer_count"),
+        (
+            {"model": None, "gpus": ()},
+            "gpu.memory_total, model.file_size and model.layer_count",
+        ),
     ],
 )
 def test_what_is_missing_is_said(more, missing) -> None:
     figure = calculate("layers-that-fit", _facts(**more))
     assert figure.value is None
     assert figure.calculation.result == f"not known: the crash does not state {missing}"
-    assert not {t.source for t in figure.calculation.terms} & set(missing.split(" and "))
+    assert not {t.source for t in figure.calculation.terms} & set(
+        missing.replace(" and ", ", ").split(", ")
+    )
 
 
 def test_kv_cache_size() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from pathlib import Path
 
 import click
 
-from triage.cli.output import emit, render_options, shared_options
+from triage.cli.output import emit, preload, render_options, shared_options
 
 _EPILOG = """\b
 Examples:
@@ -63,5 +64,8 @@ def command(
         options = Options(
             packs=packs, db=db, binary=binary, sysroot=sysroot, gdb=gdb, redact=not no_redact
         )
-        report = Analyzer(options).analyze([str(core), *logs])
+        analyzer = Analyzer(options)
+        # While gdb reads, this process would only wait: it imports what prints the report.
+        threading.Thread(target=preload, daemon=True).start()
+        report = analyzer.analyze([str(core), *logs])
     return emit(report, form=form, verbose=verbose, output=output, color=color)

@@ -81,6 +81,15 @@ def emit(
     return int(exit_code(report))
 
 
+def preload() -> None:
+    """Import what printing a report needs."""
+    import jinja2  # noqa: F401, PLC0415
+
+    from triage.render import renderers  # noqa: PLC0415
+
+    renderers()
+
+
 def _write(text: str) -> None:
     """Write to standard output as UTF-8, whatever the locale: the report is a document."""
     sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))

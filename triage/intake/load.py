@@ -11,7 +11,7 @@ import lzma
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -26,6 +26,7 @@ from triage.text.decode import MAX_LINE, clean, detect_encoding, to_text
 from triage.text.line import Line
 from triage.text.prefix import to_line
 
+Anchors = Callable[[], Sequence[str]]
 MAX_TEXT = 64 << 30
 MAX_UNPACKED = 16 << 30
 _HASHED = 64 << 20
@@ -64,7 +65,7 @@ def expand(names: Sequence[str]) -> list[str]:
     return found
 
 
-def load(name: str, input_id: int, anchors: Sequence[str]) -> Loaded:
+def load(name: str, input_id: int, anchors: Anchors) -> Loaded:
     """Read one input; `-` is standard input.
 
     Raises InputError, with the way out, where it cannot be read at all.
@@ -135,7 +136,7 @@ def _peek(stream: BinaryIO) -> bytes:
     return peek[:_HEAD]
 
 
-def _load_compressed(stream: BinaryIO, head: bytes, base: Input, anchors: Sequence[str]) -> Loaded:
+def _load_compressed(stream: BinaryIO, head: bytes, base: Input, anchors: Anchors) -> Loaded:
     name = compression(head) or ""
     try:
         with _DECODERS[name](stream) as plain:
@@ -150,9 +151,7 @@ def _load_compressed(stream: BinaryIO, head: bytes, base: Input, anchors: Sequen
     return replace(loaded, input=replace(loaded.input, size=base.size))
 
 
-def _load_text(
-    stream: BinaryIO, head: bytes, base: Input, anchors: Sequence[str], limit: int
-) -> Loaded:
+def _load_text(stream: BinaryIO, head: bytes, base: Input, anchors: Anchors, limit: int) -> Loaded:
     encoding, mark = detect_encoding(head)
     if encoding != "utf-8":
         stream, mark = _transcoded(stream, encoding), 0

@@ -39,15 +39,18 @@ class Scan:
     full: bool = False
 
 
-def scan(stream: BinaryIO, anchors: Sequence[str], *, limit: int) -> Scan:
-    """Read a text to its end, or to `limit` bytes, and keep what may matter."""
+def scan(stream: BinaryIO, anchors: Callable[[], Sequence[str]], *, limit: int) -> Scan:
+    """Read a text to its end, or to `limit` bytes, and keep what may matter.
+
+    `anchors` is called for a big text alone.
+    """
     first = _read(stream, min(WHOLE, limit) + 1)
     if len(first) <= WHOLE and len(first) <= limit:
         lines = first.split(b"\n")
         if lines and not lines[-1]:
             lines.pop()
         return Scan(list(enumerate(lines, 1)), len(lines), len(first))
-    return _scan_big(first, stream, finder(anchors), limit)
+    return _scan_big(first, stream, finder(anchors()), limit)
 
 
 def _scan_big(first: bytes, stream: BinaryIO, find: Finder, limit: int) -> Scan:

@@ -1,0 +1,152 @@
+"""Times clawtriage beside references, interleaved, and prints medians and ratios.
+
+Nothing here passes or fails a build: the machine may be busy. Bars are printed to compare with.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+CLAWTRIAGE = str(BIN / "clawtriage")
+RUNS = 9
+LOG = ROOT / "fixtures/recordings/cpu/quant-q5_k_m-cuda/engine.log"
+ENGINE = ROOT / "fixtures/claw_inference"
+
+
+def environment(cache: Path) -> dict[str, str]:
+    """Return the environment of a run: bytecode is written, as after an ordinary install."""
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "CLAWTRIAGE_CACHE_DIR": str(cache)}
+
+
+def seconds(command: Sequence[str], env: dict[str, str], folder: Path) -> float:
+    """Return the wall time of one run."""
+    begin = time.perf_counter()
+    subprocess.run(command, env=env, cwd=folder, capture_output=True, check=False)
+    return time.perf_counter() - begin
+
+
+def medians(
+    commands: dict[str, Sequence[str]], env: dict[str, str], folder: Path, runs: int = RUNS
+) -> dict[str, float]:
+    """Return the median wall time of each command, run in turn."""
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for command in commands.values():
+        seconds(command, env, folder)  # warm
+    for _ in range(runs):
+        for name, command in commands.items():
+            times[name].append(seconds(command, env, folder))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def row(what: str, figure: str, bar: str, held: bool | None) -> None:
+    """Print one line of the table."""
+    verdict = {True: "held", False: "MISSED", None: ""}[held]
+    print(f"{what:<58} {figure:>22}  {bar:>12}  {verdict}")
+
+
+def start_up(env: dict[str, str], folder: Path) -> None:
+    """Print how long starting and a small log take."""
+    log = folder / "small.log"
+    text = LOG.read_text()
+    filler = "".join(f"[DEBUG] step {n} decode token {n * 7}\n" for n in range(90))
+    log.write_text(filler + text)
+    found = medians(
+        {
+            "click": [sys.executable, "-c", "import click"],
+            "version": [CLAWTRIAGE, "--version"],
+            "analyze": [CLAWTRIAGE, "analyze", str(log)],
+        },
+        env,
+        folder,
+    )
+    ratio = found["version"] / found["click"]
+    row("clawtriage --version / python -c 'import click'", f"{ratio:.2f}", "<= 2.0", ratio <= 2)
+    extra = (found["analyze"] - found["version"]) * 1000
+    row("analyze of 100 lines, above --version", f"{extra:.0f} ms", "<= 400 ms", extra <= 400)
+    with tempfile.TemporaryDirectory() as cold:
+        cold_run = seconds([CLAWTRIAGE, "analyze", str(log)], environment(Path(cold)), folder)
+    row("the same with nothing compiled yet (once)", f"{cold_run * 1000:.0f} ms", "", None)
+
+
+def crash(folder: Path) -> tuple[Path, Path] | None:
+    """Build and crash the miniature engine; return its program and its core dump."""
+    if not shutil.which("g++") or not shutil.which("gdb"):
+        return None
+    subprocess.run(["make", "-s", "-C", str(ENGINE), "models"], check=False, capture_output=True)
+    subprocess.run(["make", "-s", "-C", str(ENGINE)], check=True, capture_output=True)
+    program = ENGINE / "build/claw_inference"
+    model = ENGINE / "models/tiny-llama-Q5_K_M.gguf"
+    command = f"ulimit -c unlimited; {program} --model {model} --backend cuda --prompt hello"
+    env = {**os.environ, "CLAW_SIM_DEVICE": "1"}
+    subprocess.run(["sh", "-c", command], cwd=folder, env=env, check=False, capture_output=True)
+    cores = sorted(folder.glob("core*"))
+    return (program, cores[0]) if cores else None
+
+
+def core_dump(env: dict[str, str], folder: Path) -> None:
+    """Print how long a core dump takes beside gdb alone."""
+    made = crash(folder)
+    if made is None:
+        print("no core dump could be made here (g++, gdb and core_pattern are needed)")
+        return
+    program, core = map(str, made)
+    found = medians(
+        {
+            "core": [CLAWTRIAGE, "core", core, "--binary", program],
+            "gdb": ["gdb", "-batch", "-nx", "-ex", "thread apply all bt", program, core],
+        },
+        env,
+        folder,
+    )
+    ratio = found["core"] / found["gdb"]
+    figure = f"{ratio:.2f} ({found['core']:.2f}/{found['gdb']:.2f} s)"
+    row("core / gdb -batch -ex 'thread apply all bt'", figure, "<= 1.3", ratio <= 1.3)
+
+
+def big_log(env: dict[str, str], folder: Path, size: int = 256 << 20) -> None:
+    """Print how long a big log takes beside reading it."""
+    path = folder / "big.log"
+    block = "".join(f"[DEBUG] step {n} decode token {n * 31 % 32000}\n" for n in range(20_000))
+    with path.open("w") as file:
+        for _ in range(size // len(block)):
+            file.write(block)
+        file.write(LOG.read_text())
+    found = medians(
+        {
+            "analyze": [CLAWTRIAGE, "analyze", str(path)],
+            "wc": ["wc", "-l", str(path)],
+            "grep": ["grep", "-c", "clw-llm-crash", str(path)],
+        },
+        env,
+        folder,
+        runs=5,
+    )
+    ratio = found["analyze"] / found["wc"]
+    row(f"analyze of {size >> 20} MiB / wc -l", f"{ratio:.1f} ({found['analyze']:.2f} s)", "", None)
+    ratio = found["analyze"] / found["grep"]
+    row(f"analyze of {size >> 20} MiB / grep -c of one literal", f"{ratio:.1f}", "", None)
+
+
+def main() -> None:
+    """Run every benchmark."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as cache:
+        env = environment(Path(cache))
+        row("what", "measured (median)", "bar", None)
+        start_up(env, Path(folder))
+        core_dump(env, Path(folder))
+        big_log(env, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
