@@ -17,7 +17,7 @@ from triage.store.signatures import SignatureStore, open_store
 from triage.text.redact import redact_report
 
 if TYPE_CHECKING:
-    from triage.debugger.launch import GdbProcess
+    from triage.debugger.early import EarlyRead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Options:
     db: Path | None = None
     binary: Path | None = None
     sysroot: Path | None = None
-    gdb: GdbProcess | None = None
+    early: EarlyRead | None = None
     redact: bool = True
 
 
@@ -42,7 +42,7 @@ class Analyzer:
         self._read_options = ReadOptions(
             binary=options.binary,
             sysroot=options.sysroot,
-            gdb=options.gdb,
+            early=options.early,
             variables=self.store.variables(),
             log_literals=self.store.log_literals(),
         )

@@ -20,7 +20,7 @@ from triage.text.line import Line
 from triage.text.locate import runs
 
 if TYPE_CHECKING:
-    from triage.debugger.launch import GdbProcess
+    from triage.debugger.early import EarlyRead
     from triage.formats import Format
 
 MAX_LOG_LINES = 2_000
@@ -31,14 +31,14 @@ MAX_LOG_LINES = 2_000
 class ReadOptions:
     """What a reader needs beside the inputs.
 
-    `gdb` is one that was started early and may be used for the first core dump. `variables` are
-    the environment variables that signatures ask about; `log_literals` (lower case) mark the lines
+    `early` is a core dump that is being read already. `variables` are the environment variables
+    that signatures ask about; `log_literals` (lower case) mark the lines
     that they ask about.
     """
 
     binary: Path | None = None
     sysroot: Path | None = None
-    gdb: GdbProcess | None = None
+    early: EarlyRead | None = None
     variables: frozenset[str] = frozenset()
     log_literals: tuple[str, ...] = ()
 
@@ -128,6 +128,10 @@ def _says_something(fragment: Fragment) -> bool:
 
 def _fragments(item: Loaded, options: ReadOptions) -> Iterator[Fragment]:
     if item.input.kind is InputKind.ELF_CORE and item.path:
+        early = options.early
+        if early is not None and early.path == item.path and item.input.id == 0:
+            yield early.result(options.variables)
+            return
         from triage.debugger.coredump import read_core_dump  # noqa: PLC0415 - logs do not need it
 
         yield read_core_dump(
@@ -136,7 +140,6 @@ def _fragments(item: Loaded, options: ReadOptions) -> Iterator[Fragment]:
             sysroot=options.sysroot,
             input_id=item.input.id,
             known_variables=options.variables,
-            started=options.gdb,
         )
     elif item.input.kind in _UNREAD:
         yield Fragment(dialect="", warnings=(_not_read(item.input),))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from pathlib import Path
 
 import click
@@ -54,18 +53,23 @@ def command(
     """
     from triage.debugger.launch import launch  # noqa: PLC0415 - not for --help
 
-    # gdb takes longer to start than most cores take to read: it starts while the rest is imported.
+    # gdb takes longest: it starts first, reads the core while the rest is imported, and what
+    # prints the report is imported while it still reads.
     wanted = binary is not None or sysroot is not None
     with (launch(sysroot) if wanted else None) or contextlib.nullcontext() as gdb:
-        from triage.intake.load import require_core  # noqa: PLC0415
-        from triage.pipeline import Analyzer, Options  # noqa: PLC0415
+        from triage.intake.core import require_core  # noqa: PLC0415
 
         require_core(core)
-        options = Options(
-            packs=packs, db=db, binary=binary, sysroot=sysroot, gdb=gdb, redact=not no_redact
-        )
-        analyzer = Analyzer(options)
-        # While gdb reads, this process would only wait: it imports what prints the report.
-        threading.Thread(target=preload, daemon=True).start()
-        report = analyzer.analyze([str(core), *logs])
+        from triage.debugger.early import EarlyRead  # noqa: PLC0415
+
+        with EarlyRead(core, binary=binary, sysroot=sysroot, gdb=gdb) as early:
+            from triage.pipeline import Analyzer, Options  # noqa: PLC0415
+
+            options = Options(
+                packs=packs, db=db, binary=binary, sysroot=sysroot, early=early,
+                redact=not no_redact,
+            )  # fmt: skip
+            analyzer = Analyzer(options)
+            preload(form)
+            report = analyzer.analyze([str(core), *logs])
     return emit(report, form=form, verbose=verbose, output=output, color=color)

@@ -81,13 +81,14 @@ def emit(
     return int(exit_code(report))
 
 
-def preload() -> None:
-    """Import what printing a report needs."""
-    import jinja2  # noqa: F401, PLC0415
+def preload(form: str) -> None:
+    """Load what prints a report in this form, by printing an empty one to nowhere."""
+    from triage.model.diagnosis import Verdict  # noqa: PLC0415 - not for --help
+    from triage.model.report import Report  # noqa: PLC0415
+    from triage.render import RenderOptions, renderers  # noqa: PLC0415
 
-    from triage.render import renderers  # noqa: PLC0415
-
-    renderers()
+    empty = Report(verdict=Verdict.UNKNOWN, inputs=())
+    renderers()[form].render(empty, RenderOptions(colour=False, width=80, verbose=False))
 
 
 def _write(text: str) -> None:

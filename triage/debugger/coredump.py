@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -39,7 +40,7 @@ def read_core_dump(
     binary: Path | None,
     sysroot: Path | None = None,
     input_id: int,
-    known_variables: frozenset[str] = frozenset(),
+    known_variables: frozenset[str] | Callable[[], frozenset[str]] = frozenset(),
     limits: GdbLimits | None = None,
     started: GdbProcess | None = None,
 ) -> Fragment:
@@ -47,8 +48,9 @@ def read_core_dump(
 
     Only files that the user names are opened: without `binary` or `sysroot` gdb is not run, since
     it would open whatever the core dump names. A variable of `known_variables` that was certainly
-    not set is recorded as unset. `started` is a gdb from `launch` that may be used; who launched
-    it closes it. Raises InputError where `path` is no core dump or `binary` no program.
+    not set is recorded as unset; a function is asked for them when all else is read. `started` is
+    a gdb from `launch` that may be used; who launched it closes it. Raises InputError where
+    `path` is no core dump or `binary` no program.
     """
     with _open(path, "core dump") as stream:
         facts = read_core(stream, os.fstat(stream.fileno()).st_size)
@@ -66,9 +68,10 @@ def read_core_dump(
             symbolication=Symbolication(sysroot=sysroot, program=program.symbols),
             started=started,
         )
+    names = known_variables() if callable(known_variables) else known_variables
     return dataclasses.replace(
         fragment,
-        environment=read_environment(facts, input_id, known_variables),
+        environment=read_environment(facts, input_id, names),
         warnings=tuple(
             dataclasses.replace(w, at=Position(input=input_id))
             for w in (*warnings, *fragment.warnings)
@@ -95,7 +98,7 @@ def read_environment(
     if startup.arguments is not None:
         names.append("command_line")
     if model is not None:
-        names.append("model")
+        names += ["model.path", "model.file_size"]
     return Environment(
         os="linux",
         arch=facts.arch,
@@ -110,9 +113,13 @@ def read_environment(
 
 def _model(facts: CoreFacts) -> ModelFile | None:
     """Return the model file that was mapped; the first, where it is split into several."""
-    paths = (m.path for m in facts.mappings if m.path.endswith(_MODEL_SUFFIXES))
-    path = next(paths, None)
-    return ModelFile(path=path) if path else None
+    maps = [m for m in facts.mappings if m.path.endswith(_MODEL_SUFFIXES)]
+    if not maps:
+        return None
+    path = maps[0].path
+    # What is mapped ends with the file, rounded up to a page.
+    size = max(m.offset + m.end - m.start for m in maps if m.path == path)
+    return ModelFile(path=path, file_size=size)
 
 
 def _open(path: Path, what: str) -> BinaryIO:

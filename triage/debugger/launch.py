@@ -11,7 +11,7 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -98,10 +98,36 @@ def find_gdb() -> str | None:
     return None
 
 
+_waiting: list[GdbProcess] = []
+
+
 def launch(sysroot: Path | None = None) -> GdbProcess | None:
-    """Start a gdb with the default options, None where there is none."""
+    """Start a gdb with the default options, None where there is none.
+
+    One that `prelaunch` started is taken if it was started in the same way.
+    """
+    options = GdbOptions(sysroot=path_text(sysroot))
+    while _waiting:
+        process = _waiting.pop()
+        if process.options == options:
+            return process
+        process.close()
     gdb = find_gdb()
-    return None if gdb is None else GdbProcess(gdb, GdbOptions(sysroot=path_text(sysroot)))
+    return None if gdb is None else GdbProcess(gdb, options)
+
+
+@contextlib.contextmanager
+def prelaunch() -> Iterator[None]:
+    """Start a gdb for the next `launch`, and end it if nobody has taken it."""
+    with contextlib.suppress(DebuggerError):
+        process = launch()
+        if process is not None:
+            _waiting.append(process)
+    try:
+        yield
+    finally:
+        while _waiting:
+            _waiting.pop().close()
 
 
 def path_text(path: Path | None) -> str | None:

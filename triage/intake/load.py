@@ -204,26 +204,3 @@ def _digest(found: Scan) -> str:
 
 def _warn(code: str, message: str, input_id: int) -> ReportWarning:
     return ReportWarning(code=code, message=message, at=Position(input=input_id))
-
-
-def require_core(path: Path) -> None:
-    """Check that a file is a core dump before anything else is done.
-
-    Raises InputError, saying what the file is instead and which command takes it.
-    """
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(65536)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", hint="check the name of the core") from error
-    kind, looks = classify(head)
-    if kind in (InputKind.ELF_CORE, InputKind.GPU_CORE):
-        return
-    if not head:
-        raise InputError(
-            f"{path} is empty",
-            hint="the core was not written: check `ulimit -c unlimited`, free disk space and "
-            "/proc/sys/kernel/core_pattern",
-        )
-    hint = f"clawtriage analyze {path}" if kind is InputKind.TEXT else "give the core dump itself"
-    raise InputError(f"{path} is {looks}, not a core dump", hint=hint)

@@ -206,12 +206,15 @@ def _cut(text: str | None, room: int) -> str:
     return "\n".join([*lines[:room], f"... {len(lines) - room} more lines"])
 
 
+_FORMULA_OF = {True: "; it is ", False: " = "}
+
+
 def _calculations(
     calculations: Sequence[Calculation], places: Places, limits: Limits
 ) -> tuple[CalculationView, ...]:
     return tuple(
         CalculationView(
-            line=f"{c.name}: {c.result} = {c.formula}",
+            line=f"{c.name}: {c.result}{_FORMULA_OF[c.result.startswith('not known')]}{c.formula}",
             terms=tuple(f"{t.name} {t.value} ({_origin(t, places, limits)})" for t in c.terms),
         )
         for c in calculations

@@ -1,0 +1,74 @@
+"""Reads a core dump in a thread of its own while the rest of the program is imported.
+
+gdb takes longer than everything else, on another processor; what it waits for should start first.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from triage.debugger.coredump import read_core_dump
+from triage.debugger.launch import GdbProcess
+from triage.model.crash import Fragment
+
+
+class EarlyRead:
+    """One core dump that is being read; a context manager.
+
+    Which variables the signatures ask about is told last, by `result`.
+    """
+
+    def __init__(
+        self, path: Path, *, binary: Path | None, sysroot: Path | None, gdb: GdbProcess | None
+    ) -> None:
+        self.path = path
+        self._variables: frozenset[str] = frozenset()
+        self._told = threading.Event()
+        self._fragment: Fragment | None = None
+        self._error: BaseException | None = None
+        self._arguments = (binary, sysroot, gdb)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._told.set()
+
+    def _run(self) -> None:
+        binary, sysroot, gdb = self._arguments
+        try:
+            self._fragment = read_core_dump(
+                self.path,
+                binary=binary,
+                sysroot=sysroot,
+                input_id=0,
+                known_variables=self._wait_for_variables,
+                started=gdb,
+            )
+        except BaseException as error:
+            self._error = error
+
+    def _wait_for_variables(self) -> frozenset[str]:
+        self._told.wait()
+        return self._variables
+
+    def result(self, variables: frozenset[str]) -> Fragment:
+        """Return what was read, as input 0; raises what the reading raised."""
+        self._variables = variables
+        self._told.set()
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        if self._fragment is None:
+            raise RuntimeError("the reading ended without a result")
+        return self._fragment
