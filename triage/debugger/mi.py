@@ -231,6 +231,10 @@ class MiSession:
             self._selector.unregister(_stream(self._process.stderr))
 
     def _end(self, outcome: Outcome) -> None:
+        # What gdb said last may still stand in the pipe.
+        descriptor = _stream(self._process.stderr).fileno()
+        if data := _read(descriptor):
+            self._errors = (self._errors + data)[-_KEPT_ERRORS:]
         self.outcome = outcome
         self.close()
 
