@@ -9,6 +9,7 @@ import click
 
 from triage.cli.output import shared_options
 from triage.errors import ExitCode
+from triage.text.safe import safe_line
 
 _EPILOG = """\b
 Examples:
@@ -51,4 +52,6 @@ def command(
         sys.stdout.buffer.write(dump(row, indent=None).encode("utf-8", "backslashreplace") + b"\n")
         sys.stdout.buffer.flush()
         seen.add("error" if "error" in row else str(row["report"]["verdict"]))
+    if not seen:
+        click.echo(f"clawtriage: no uploads in {safe_line(str(uploads))}", err=True)
     return int(ExitCode.UNKNOWN) if seen & set(fail_on) else 0

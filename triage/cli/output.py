@@ -104,10 +104,14 @@ def _wants_colour(color: bool | None) -> bool:
 
 
 def talk(report: Report, form: str) -> None:
-    """Say the report's warnings on standard error where the report itself is for a machine."""
-    if form == "text":
-        return
+    """Say on standard error what a person must not miss.
+
+    That is every warning where the report is for a machine; on a page for people the warnings
+    stand, and only an input that gave nothing is said again.
+    """
     for warning in report.warnings:
+        if form == "text" and not warning.code.startswith("input-"):
+            continue
         click.echo(f"clawtriage: {safe_line(warning.message)}", err=True)
 
 

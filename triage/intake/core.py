@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 from triage.errors import InputError
@@ -15,6 +16,8 @@ def require_core(path: Path) -> None:
     Raises InputError, saying what the file is instead and which command takes it.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(f"{path} is not a file", hint="give the core dump, a file on disk")
         with path.open("rb") as stream:
             head = stream.read(65536)
     except OSError as error:
@@ -29,4 +32,5 @@ def require_core(path: Path) -> None:
             "/proc/sys/kernel/core_pattern",
         )
     hint = f"clawtriage analyze {path}" if kind is InputKind.TEXT else "give the core dump itself"
+    looks = looks.removesuffix(", not a core dump")
     raise InputError(f"{path} is {looks}, not a core dump", hint=hint)

@@ -1,0 +1,248 @@
+"""The miniature engine crashes for real, in every way it knows; each crash gets its cause."""
+
+import fcntl
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from triage.model.diagnosis import Verdict
+from triage.model.report import Report
+from triage.pipeline import Analyzer, Options
+
+SOURCE = Path(__file__).resolve().parents[2] / "fixtures" / "claw_inference"
+
+# What may stand first in the report, by scenario. The second table is for a core alone, where the
+# log's facts are not to be had: it adds to the first.
+QUANT = {"unsupported-quant"}
+QUANT_LOG = {"unsupported-quant", "unsupported-quant-at-load"}
+CAUSES = {
+    "quant-q5_k_m-cuda": QUANT,
+    "quant-q5_k_m-cuda-quiet": QUANT,
+    "quant-q5_k_m-cuda-signal": QUANT_LOG,
+    "quant-q5_k_m-cpu": QUANT_LOG,
+    "quant-q5_k_m-cpu-stripped": QUANT_LOG,
+    "quant-iq2_xxs-cuda": QUANT,
+    "quant-tq1_0-cpu": QUANT_LOG,
+    "vram-layers": {"vram-layers"},
+    "vram-fragmentation": {"vram-fragmentation"},
+    "skew-old-driver": {"driver-too-old"},
+    "skew-old-toolkit": {"toolkit-older-than-driver"},
+    "flash-attn-toolkit": {"flash-attention-old-toolkit"},
+    "opencl-queue": {"opencl-queue"},
+    "kv-overflow": {"kv-cache-overflow"},
+    "kv-race": {"kv-cache-race"},
+    "gguf-tensor-count": {"corrupt-gguf"},
+    "gguf-truncated": {"corrupt-gguf"},
+    "gguf-offset": {"corrupt-gguf"},
+    "dtype-i8-cuda": {"dtype-mismatch"},
+    "dtype-i8-cpu": {"dtype-mismatch"},
+    "no-device": {"missing-nvidiactl"},
+    "hip-no-binary": {"hip-arch-mismatch"},
+}
+CORE_ALONE = {
+    # The same cause, seen where the stack was smashed: the core does not state the versions.
+    "skew-old-toolkit": {"toolkit-skew-stack-smash"},
+}
+NO_CAUSE = ("device-assert", "quant-q5_k_m-fixed")
+
+
+def load_runner() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("claw_crash_all", SOURCE / "crash_all.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["claw_crash_all"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+RUNNER = load_runner()
+SCENARIOS = {s.name: s for s in RUNNER.load_scenarios()}
+WITH_CORE = [s.name for s in SCENARIOS.values() if s.leaves_core]
+
+
+@dataclass(frozen=True)
+class Crashed:
+    """What one scenario left behind."""
+
+    log: Path
+    core: Path | None
+    binary: Path
+    problems: list[str]
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the miniature engine, built once for all workers of a test run."""
+    for tool in ("g++", "make", "gdb", "strip"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"needs {tool}")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "claw_inference"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "built").exists():
+            _build(folder)
+            (folder / "built").touch()
+    return folder
+
+
+def _build(folder: Path) -> None:
+    ignored = shutil.ignore_patterns("build", "__pycache__")
+    shutil.copytree(SOURCE, folder, ignore=ignored, dirs_exist_ok=True)
+    models = folder / "models"
+    if not list(models.glob("*.gguf")):
+        pytest.importorskip("gguf")
+        subprocess.run([sys.executable, folder / "make_models.py", models], check=True)
+    words = ["make", "-s", "-j", str(os.cpu_count() or 1), "-C", folder, "variants", "stripped"]
+    subprocess.run(words, check=True)
+
+
+@pytest.fixture(scope="session")
+def crashes(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Crashed]:
+    """Every scenario, run once."""
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    if "/" in pattern or pattern.startswith("|"):
+        pytest.skip("core dumps do not go to the working directory")
+    base = tmp_path_factory.mktemp("claw")
+    found = {}
+    for scenario in SCENARIOS.values():
+        folder = base / scenario.name
+        outcome = RUNNER.run(scenario, folder, engine / "build", engine / "models")
+        binary = engine / "build" / scenario.program
+        found[scenario.name] = Crashed(folder / "LOG", outcome.core, binary, outcome.problems)
+    return found
+
+
+def analyze(*inputs: Path, binary: Path | None = None) -> Report:
+    return Analyzer(Options(binary=binary)).analyze([str(p) for p in inputs])
+
+
+def first(report: Report) -> str | None:
+    return report.diagnoses[0].signature.partition("/")[2] if report.diagnoses else None
+
+
+def command(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
+    words = [sys.executable, "-m", "triage.cli.main", *arguments, "--format", "json"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_every_scenario_has_an_expectation():
+    expected = {*CAUSES, *NO_CAUSE, *(n for n in SCENARIOS if n.startswith("ok-"))}
+    assert expected == set(SCENARIOS)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_scenario_ends_as_described(crashes, name: str):
+    assert crashes[name].problems == []
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_cause_by_log(crashes, name: str):
+    report = analyze(crashes[name].log)
+    assert report.verdict is Verdict.KNOWN
+    assert first(report) in CAUSES[name]
+
+
+@pytest.mark.parametrize("name", [n for n in CAUSES if n in WITH_CORE])
+def test_cause_by_core(crashes, name: str):
+    one = crashes[name]
+    report = analyze(one.core, binary=one.binary)
+    assert report.verdict is Verdict.KNOWN
+    assert first(report) in CAUSES[name] | CORE_ALONE.get(name, set())
+
+
+@pytest.mark.parametrize("name", [n for n in CAUSES if n in WITH_CORE])
+def test_cause_by_core_and_log(crashes, name: str):
+    one = crashes[name]
+    report = analyze(one.core, one.log, binary=one.binary)
+    assert report.verdict is Verdict.KNOWN
+    assert first(report) in CAUSES[name]
+
+
+@pytest.mark.parametrize("name", [n for n in SCENARIOS if n.startswith("ok-")])
+def test_run_that_ends_well_is_no_crash(crashes, name: str):
+    report = analyze(crashes[name].log)
+    assert report.verdict is Verdict.NO_CRASH
+    assert report.diagnoses == ()
+
+
+@pytest.mark.parametrize("name", NO_CAUSE)
+def test_cause_that_no_signature_describes_is_unknown_with_a_family(crashes, name: str):
+    report = analyze(crashes[name].log)
+    assert report.verdict is Verdict.UNKNOWN
+    assert report.family is not None
+
+
+@pytest.mark.parametrize("log", [False, True], ids=["core", "core-and-log"])
+def test_core_of_an_unknown_cause_has_a_family(crashes, log: bool):
+    one = crashes["device-assert"]
+    report = analyze(*[one.core, one.log][: 1 + log], binary=one.binary)
+    assert report.verdict is Verdict.UNKNOWN
+    assert report.family is not None
+
+
+class TestQuantizationByCoreAlone:
+    @pytest.fixture(scope="class")
+    def report(self, crashes) -> Report:
+        one = crashes["quant-q5_k_m-cuda"]
+        return analyze(one.core, binary=one.binary)
+
+    def test_verdict(self, report: Report):
+        assert report.verdict is Verdict.KNOWN
+        assert report.diagnoses[0].signature == "openclaw/unsupported-quant"
+
+    def test_blamed_frame(self, report: Report):
+        blamed = report.blamed_frame
+        assert blamed is not None
+        thread = next(t for t in report.threads if t.id == blamed.thread)
+        frame = next(f for f in thread.frames if f.index == blamed.frame)
+        assert frame.file is not None
+        assert frame.file.endswith("llm_engine.cpp")
+        assert frame.line == 1423
+
+    def test_environment(self, report: Report):
+        environment = report.environment
+        assert environment.command_line
+        assert environment.command_line[0].endswith("claw_inference")
+        assert "CLAW_VRAM_LIMIT" in environment.variables
+        assert environment.variables["CLAW_VRAM_LIMIT"] is None
+        assert environment.variables["CLAW_SIM_DEVICE"] == "1"
+
+    def test_evidence_names_the_quantization(self, report: Report):
+        evidence = report.diagnoses[0].evidence
+        assert ("model.quantization", "Q5_K_M") in [(e.field, e.text) for e in evidence]
+
+    def test_remedy(self, report: Report):
+        remedy = report.diagnoses[0].remedy
+        assert remedy is not None
+        assert remedy.summary
+        assert remedy.steps
+        assert all(s.commands or s.before or s.after for s in remedy.steps)
+        assert remedy.verify
+        assert all(c.command for c in remedy.verify)
+
+
+class TestCommand:
+    def test_analyze_log(self, crashes):
+        status, report = command("analyze", crashes["quant-q5_k_m-cuda"].log)
+        assert status == 0
+        assert report["verdict"] == "known"
+        assert report["diagnoses"][0]["signature"] == "openclaw/unsupported-quant"
+
+    def test_core_with_log(self, crashes):
+        one = crashes["opencl-queue"]
+        status, report = command("core", one.core, "--binary", one.binary, "--log", one.log)
+        assert status == 0
+        assert report["diagnoses"][0]["signature"] == "openclaw/opencl-queue"
