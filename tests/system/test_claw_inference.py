@@ -52,6 +52,7 @@ CORE_ALONE = {
     # The same cause, seen where the stack was smashed: the core does not state the versions.
     "skew-old-toolkit": {"toolkit-skew-stack-smash"},
 }
+RACES = 20
 NO_CAUSE = ("device-assert", "quant-q5_k_m-fixed")
 
 
@@ -109,15 +110,19 @@ def _build(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def crashes(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Crashed]:
-    """Every scenario, run once."""
+    """What every scenario leaves."""
     pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
     if "/" in pattern or pattern.startswith("|"):
         pytest.skip("core dumps do not go to the working directory")
     base = tmp_path_factory.mktemp("claw")
     found = {}
     for scenario in SCENARIOS.values():
-        folder = base / scenario.name
-        outcome = RUNNER.run(scenario, folder, engine / "build", engine / "models")
+        # A race may well be won: such a run says nothing, and is run again.
+        for attempt in range(RACES if scenario.family == "data-race" else 1):
+            folder = base / f"{scenario.name}.{attempt}"
+            outcome = RUNNER.run(scenario, folder, engine / "build", engine / "models")
+            if not outcome.problems:
+                break
         binary = engine / "build" / scenario.program
         found[scenario.name] = Crashed(folder / "LOG", outcome.core, binary, outcome.problems)
     return found
@@ -206,8 +211,7 @@ class TestQuantizationByCoreAlone:
     def test_blamed_frame(self, report: Report):
         blamed = report.blamed_frame
         assert blamed is not None
-        thread = next(t for t in report.threads if t.id == blamed.thread)
-        frame = next(f for f in thread.frames if f.index == blamed.frame)
+        frame = report.threads[blamed.thread].frames[blamed.frame]
         assert frame.file is not None
         assert frame.file.endswith("llm_engine.cpp")
         assert frame.line == 1423

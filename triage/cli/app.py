@@ -92,6 +92,14 @@ def run(arguments: Sequence[str]) -> int:
             traceback.print_exc()
         _complain(f"{type(error).__name__}: {error}", "run again with --debug and report it")
         return int(ExitCode.INPUT)
+    except Exception as error:  # noqa: BLE001 - a bug of ours, told without a traceback
+        if debug:
+            traceback.print_exc()
+        _complain(
+            f"internal error: {type(error).__name__}: {error}",
+            "this is a bug in clawtriage: run again with --debug and report what it prints",
+        )
+        return 1
     return int(result) if isinstance(result, int) else 0
 
 

@@ -14,11 +14,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from triage.errors import InputError
 from triage.intake.kind import classify, compression
 from triage.intake.scan import WHOLE, Scan, scan
+from triage.intake.unpack import Unpacked
 from triage.model.crash import ReportWarning
 from triage.model.position import Position
 from triage.model.report import Input, InputKind
@@ -31,7 +32,11 @@ MAX_TEXT = 64 << 30
 MAX_UNPACKED = 16 << 30
 _HASHED = 64 << 20
 _HEAD = 65536
-_DECODERS = {"gzip": gzip.GzipFile, "bzip2": bz2.BZ2File, "xz": lzma.LZMAFile}
+_DECODERS: dict[str, Callable[[BinaryIO], Any]] = {
+    "gzip": lambda stream: gzip.GzipFile(fileobj=stream),
+    "bzip2": bz2.BZ2File,
+    "xz": lzma.LZMAFile,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,17 +143,26 @@ def _peek(stream: BinaryIO) -> bytes:
 
 def _load_compressed(stream: BinaryIO, head: bytes, base: Input, anchors: Anchors) -> Loaded:
     name = compression(head) or ""
-    try:
-        with _DECODERS[name](stream) as plain:
-            inner = io.BufferedReader(cast("io.RawIOBase", plain), _HEAD * 2)
-            start = inner.peek(_HEAD)[:_HEAD]
-            kind, looks = classify(start)
-            if kind is not InputKind.TEXT:
-                raise InputError(f"{base.name} holds {looks}", hint="unpack it first")
-            loaded = _load_text(inner, start, replace(base, kind=kind), anchors, MAX_UNPACKED)
-    except (OSError, EOFError, lzma.LZMAError) as error:
-        raise InputError(f"{base.name}: damaged {name} file: {error}") from error
-    return replace(loaded, input=replace(loaded.input, size=base.size))
+    plain = Unpacked(_DECODERS[name](stream))
+    inner = io.BufferedReader(plain, _HEAD * 2)
+    start = inner.peek(_HEAD)[:_HEAD]
+    kind, looks = classify(start)
+    if plain.damage and not start:
+        raise InputError(f"{base.name}: damaged {name} file: {plain.damage}", hint="fetch it again")
+    if kind is not InputKind.TEXT:
+        raise InputError(f"{base.name} holds {looks}", hint="unpack it first")
+    loaded = _load_text(inner, start, replace(base, kind=kind), anchors, MAX_UNPACKED)
+    warnings = loaded.warnings
+    if plain.damage:
+        message = f"{base.name}: damaged {name} file, read up to the damage: {plain.damage}"
+        warnings = (*warnings, _warn("input-damaged", message, base.id))
+    info = replace(
+        loaded.input,
+        size=base.size,
+        sha256=None,
+        truncated=loaded.input.truncated or bool(plain.damage),
+    )
+    return replace(loaded, input=info, warnings=warnings)
 
 
 def _load_text(stream: BinaryIO, head: bytes, base: Input, anchors: Anchors, limit: int) -> Loaded:
