@@ -92,7 +92,7 @@ def run(arguments: Sequence[str]) -> int:
             traceback.print_exc()
         _complain(f"{type(error).__name__}: {error}", "run again with --debug and report it")
         return int(ExitCode.INPUT)
-    except Exception as error:  # noqa: BLE001 - a bug of ours, told without a traceback
+    except Exception as error:
         if debug:
             traceback.print_exc()
         _complain(

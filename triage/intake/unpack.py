@@ -28,7 +28,7 @@ class Unpacked(io.RawIOBase):
         if self.damage:
             return 0
         try:
-            data = self._stream.read(len(buffer))
+            data = self._stream.read1(len(buffer))  # what there is, before the damage is met
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             self.damage = str(error)
             return 0
