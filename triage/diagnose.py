@@ -54,7 +54,7 @@ def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
     facts = Facts(crash)
     families = knowledge.families()
     matches = _matches(facts, knowledge)
-    if not crash.is_crash and not matches:
+    if not crash.is_crash and not matches and not _family_of_lines(facts, families):
         return Diagnosed(verdict=Verdict.NO_CRASH)
     diagnoses = tuple(_diagnosis(match, facts, families) for match in matches)
     if diagnoses and diagnoses[0].level is not Level.HINT:
@@ -74,6 +74,12 @@ def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
         action=(known.action if known else None) or Action.COLLECT_MORE,
         next_evidence=_next_evidence(crash, known),
     )
+
+
+def _family_of_lines(facts: Facts, families: Mapping[str, Family]) -> bool:
+    """Tell whether a line is a failure's words, where no format knows the failure."""
+    _, evidence = _family((), facts, families)
+    return any(e.field == "log.line" for e in evidence)
 
 
 def detect_engine(crash: Crash, knowledge: Knowledge) -> Engine | None:
