@@ -198,38 +198,39 @@ def test_core_of_an_unknown_cause_has_a_family(crashes, log: bool):
     assert report.family is not None
 
 
+@pytest.fixture(scope="module")
+def quantized(crashes) -> Report:
+    one = crashes["quant-q5_k_m-cuda"]
+    return analyze(one.core, binary=one.binary)
+
+
 class TestQuantizationByCoreAlone:
-    @pytest.fixture(scope="class")
-    def report(self, crashes) -> Report:
-        one = crashes["quant-q5_k_m-cuda"]
-        return analyze(one.core, binary=one.binary)
+    def test_verdict(self, quantized: Report):
+        assert quantized.verdict is Verdict.KNOWN
+        assert quantized.diagnoses[0].signature == "openclaw/unsupported-quant"
 
-    def test_verdict(self, report: Report):
-        assert report.verdict is Verdict.KNOWN
-        assert report.diagnoses[0].signature == "openclaw/unsupported-quant"
-
-    def test_blamed_frame(self, report: Report):
-        blamed = report.blamed_frame
+    def test_blamed_frame(self, quantized: Report):
+        blamed = quantized.blamed_frame
         assert blamed is not None
-        frame = report.threads[blamed.thread].frames[blamed.frame]
+        frame = quantized.threads[blamed.thread].frames[blamed.frame]
         assert frame.file is not None
         assert frame.file.endswith("llm_engine.cpp")
         assert frame.line == 1423
 
-    def test_environment(self, report: Report):
-        environment = report.environment
+    def test_environment(self, quantized: Report):
+        environment = quantized.environment
         assert environment.command_line
         assert environment.command_line[0].endswith("claw_inference")
         assert "CLAW_VRAM_LIMIT" in environment.variables
         assert environment.variables["CLAW_VRAM_LIMIT"] is None
         assert environment.variables["CLAW_SIM_DEVICE"] == "1"
 
-    def test_evidence_names_the_quantization(self, report: Report):
-        evidence = report.diagnoses[0].evidence
+    def test_evidence_names_the_quantization(self, quantized: Report):
+        evidence = quantized.diagnoses[0].evidence
         assert ("model.quantization", "Q5_K_M") in [(e.field, e.text) for e in evidence]
 
-    def test_remedy(self, report: Report):
-        remedy = report.diagnoses[0].remedy
+    def test_remedy(self, quantized: Report):
+        remedy = quantized.diagnoses[0].remedy
         assert remedy is not None
         assert remedy.summary
         assert remedy.steps

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 LOG = ROOT / "fixtures/recordings/cpu/quant-q5_k_m-cuda/engine.log"
+PYTHON = sys.executable
 SHIPPED = ("grammars", "signatures")
 
-# One worker builds, and all tests of this file use what it built.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
+pytestmark = pytest.mark.slow
 
 
 def run(*command: str | Path, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -49,41 +53,58 @@ def shipped_files() -> set[str]:
     return {name for name in listed.split("\0") if name and (ROOT / name).is_file()}
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Return an sdist, and the wheel that was built from it and not from the repository."""
-    out = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--outdir", out, ROOT, folder=out)
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> tuple[Path, Path]:
+    """Return an sdist, and the wheel that was built from it and not from the repository.
+
+    Every test process of a run takes what the first of them built.
+    """
+    base = tmp_path_factory.getbasetemp()
+    out = (base if worker_id == "master" else base.parent) / "dist"
+    with out.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (out / "done").exists():
+            run(PYTHON, "-m", "build", "--no-isolation", "--outdir", out, ROOT, folder=base)
+            (out / "done").touch()
     (sdist,), (wheel,) = out.glob("*.tar.gz"), out.glob("*.whl")
     return sdist, wheel
 
 
-def environment(folder: Path, *install: str | Path) -> Path:
+def environment(folder: Path, *install: str | Path, builds: bool = False) -> Path:
     """Return the program of a new virtual environment that holds one distribution of ours.
 
-    The dependencies are those of the environment that runs the tests, found by a `.pth` file: what
-    is tested here is our own package. Ours is never taken from there.
+    Beside it there is only what the project declares to need, and what it needs to be built where
+    it is built there. These come from the tests' environment, so that no network is needed.
     """
-    run(sys.executable, "-m", "venv", "--without-pip", folder / "venv", folder=folder)
+    run(PYTHON, "-m", "venv", "--without-pip", "venv", folder=folder)
     python = folder / "venv/bin/python"
-    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps",
-        "--disable-pip-version-check", *install, folder=folder)  # fmt: skip
-    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))",
-                    folder=folder).stdout.strip())  # fmt: skip
-    (site / "dependencies.pth").write_text(f"{_dependencies(folder)}\n")
+    show = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(run(python, "-c", show, folder=folder).stdout.strip())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    needed = project["project"]["dependencies"]
+    needed += [*project["build-system"]["requires"], "editables"] if builds else []
+    offer(needed, folder / "needed")
+    (site / "needed.pth").write_text(f"{folder / 'needed'}\n")
+    run(PYTHON, "-m", "pip", "--python", python, "--disable-pip-version-check", "install",
+        "--quiet", "--no-deps", "--no-build-isolation", *install, folder=folder)  # fmt: skip
     return python.parent / "clawtriage"
 
 
-def _dependencies(folder: Path) -> Path:
-    """Return a folder that shows what the tests' environment has installed, without ours."""
-    import click  # noqa: PLC0415
-
-    view = folder / "dependencies"
-    view.mkdir()
-    for entry in Path(click.__file__).parents[1].iterdir():
-        if "clawtriage" not in entry.name and entry.suffix != ".pth" and entry.name != "triage":
-            (view / entry.name).symlink_to(entry)
-    return view
+def offer(requirements: Sequence[str], folder: Path) -> None:
+    """Fill a folder with links to the distributions that these requirements lead to."""
+    waiting, found = [Requirement(text) for text in requirements], set[str]()
+    folder.mkdir()
+    while waiting:
+        wanted = waiting.pop()
+        if wanted.name in found or (wanted.marker and not wanted.marker.evaluate({"extra": ""})):
+            continue
+        found.add(wanted.name)
+        distribution = metadata.distribution(wanted.name)
+        waiting += [Requirement(text) for text in distribution.requires or ()]
+        for top in {Path(file.parts[0]) for file in distribution.files or ()}:
+            source, link = Path(str(distribution.locate_file(top))), folder / top
+            if ".." not in top.parts and source.exists() and not link.exists():
+                link.symlink_to(source)
 
 
 def diagnosed(program: Path, folder: Path) -> None:
@@ -91,9 +112,9 @@ def diagnosed(program: Path, folder: Path) -> None:
     away = folder / "away"
     away.mkdir()
     cache = str(folder / "cache")
-    done = run(program, "analyze", LOG, folder=away, CLAWTRIAGE_CACHE_DIR=cache)
+    done = run(program, "analyze", LOG, folder=away, XDG_CACHE_HOME=cache)
     assert "openclaw/" in done.stdout
-    tested = run(program, "signature", "test", folder=away, CLAWTRIAGE_CACHE_DIR=cache)
+    tested = run(program, "signature", "test", folder=away, XDG_CACHE_HOME=cache)
     assert " 0 failed" in tested.stdout
 
 
@@ -112,13 +133,13 @@ def test_a_wheel_made_from_the_sdist_works_elsewhere(
 
 
 def test_the_sdist_installs(built: tuple[Path, Path], tmp_path: Path) -> None:
-    program = environment(tmp_path, built[0])
+    program = environment(tmp_path, built[0], builds=True)
     assert tmp_path in where(program, tmp_path).parents
     diagnosed(program, tmp_path)
 
 
 def test_an_editable_install_reads_the_checkout(tmp_path: Path) -> None:
-    program = environment(tmp_path, "--editable", ROOT)
+    program = environment(tmp_path, "--editable", ROOT, builds=True)
     assert where(program, tmp_path) == ROOT / "triage"
     diagnosed(program, tmp_path)
 

@@ -11,10 +11,12 @@ from triage.model.position import Position
 class Evidence:
     """One fact that speaks for or against a conclusion.
 
-    `weight` is the share of the remaining doubt that the fact removes (for) or adds (against).
+    `weight` is the share of the remaining doubt that the fact removes (for) or adds (against);
+    `why` says what it shows, in the words of whoever wrote the rule.
     """
 
     field: str
     text: str
     weight: float
     at: Position | None = None
+    why: str | None = None

@@ -180,6 +180,7 @@ def _fact(evidence: Evidence, places: Places, *, against: bool = False) -> FactV
         about=field_words(evidence.field),
         text=evidence.text,
         weight=f"{evidence.weight:.0%}",
+        why=evidence.why or "",
         against=against,
     )
 

@@ -28,6 +28,7 @@ class FactView:
     about: str
     text: str
     weight: str = ""
+    why: str = ""
     against: bool = False
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from triage.model.diagnosis import Level
 from triage.model.evidence import Evidence
@@ -103,7 +103,7 @@ def match_condition(condition: Condition, facts: Facts, weight: float = 0.0) -> 
     """Return the evidence of the first thing that a condition holds for."""
     for option in condition.options:
         if evidence := match_condition(option, facts, weight):
-            return evidence
+            return evidence if evidence.why else replace(evidence, why=condition.why)
     if condition.options:
         return None
     for thing in candidates(condition, facts):
@@ -176,6 +176,7 @@ def _evidence(condition: Condition, thing: Thing, facts: Facts, weight: float) -
         text=evidence_text(test, thing, facts),
         weight=weight,
         at=thing.place(test.name),
+        why=condition.why,
     )
 
 

@@ -30,7 +30,7 @@ from triage.text.secrets import (
 _PROMPTS = frozenset(("prompt", "p", "system-prompt", "sys", "negative-prompt"))
 _NO_PROMPT = re.compile(r"[-\d:.]*\Z|<prompt:")
 _CONTEXTS = dict.fromkeys(
-    ("remedy", "title", "cause", "next_evidence"), Context.OURS
+    ("remedy", "title", "cause", "next_evidence", "why"), Context.OURS
 ) | dict.fromkeys(
     ("version", "driver", "driver_cuda", "cuda_runtime", "cuda_toolkit", "os"), Context.VERSION
 )
