@@ -77,8 +77,8 @@ def read_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> ReadResult:
 
 def read_text(text: str, options: ReadOptions, *, name: str = "text") -> ReadResult:
     """Read a text that is already in memory, such as a signature's example."""
-    from triage.text.decode import clean  # noqa: PLC0415 - used by the tools of pack authors alone
-    from triage.text.prefix import to_line  # noqa: PLC0415
+    from triage.text.decode import clean  # used by the tools of pack authors alone
+    from triage.text.prefix import to_line
 
     lines = tuple(to_line(n, line) for n, line in enumerate(clean(text).split("\n"), 1))
     info = Input(id=0, name=name, kind=InputKind.TEXT, size=len(text.encode()))
@@ -87,7 +87,7 @@ def read_text(text: str, options: ReadOptions, *, name: str = "text") -> ReadRes
 
 def anchors(options: ReadOptions) -> tuple[str, ...]:
     """Return every literal that makes a line of a big input worth keeping."""
-    from triage.formats import formats  # noqa: PLC0415
+    from triage.formats import formats
 
     return tuple({a for f in formats() for a in f.anchors} | set(options.log_literals))
 
@@ -132,7 +132,7 @@ def _fragments(item: Loaded, options: ReadOptions) -> Iterator[Fragment]:
         if early is not None and early.path == item.path and item.input.id == 0:
             yield early.result(options.variables)
             return
-        from triage.debugger.coredump import read_core_dump  # noqa: PLC0415 - logs do not need it
+        from triage.debugger.coredump import read_core_dump  # logs do not need it
 
         yield read_core_dump(
             item.path,
@@ -169,7 +169,7 @@ def _not_read(item: Input) -> ReportWarning:
 
 def read_lines(lines: Sequence[Line], input_id: int) -> Iterator[Fragment]:
     """Yield what every format finds in a text's lines."""
-    from triage.formats import formats  # noqa: PLC0415 - Lark, which a core dump does not need
+    from triage.formats import formats  # Lark, which a core dump does not need
 
     claimed: dict[str, set[int]] = {}
     for form in formats():
@@ -182,7 +182,7 @@ def read_lines(lines: Sequence[Line], input_id: int) -> Iterator[Fragment]:
 
 
 def _read_format(form: Format, lines: Sequence[Line], input_id: int) -> Iterator[Fragment]:
-    from triage.formats import Region  # noqa: PLC0415
+    from triage.formats import Region
 
     places = runs(lines, form.opens, before=form.before, after=form.after, reach=form.reach)
     for begin, end in places:

@@ -53,6 +53,12 @@ CORE_ALONE = {
     "skew-old-toolkit": {"toolkit-skew-stack-smash"},
 }
 RACES = 20
+# What the scenarios run, as words for make: fewer than `make variants`.
+BUILDS = (
+    ("all", "stripped"),
+    ("TOOLKIT=12.4", "NAME=claw_inference-toolkit-12.4"),
+    ("VERSION=1.0.0-rc1", "NAME=claw_inference-1.0.0-rc1"),
+)
 NO_CAUSE = ("device-assert", "quant-q5_k_m-fixed")
 
 
@@ -104,8 +110,9 @@ def _build(folder: Path) -> None:
     if not list(models.glob("*.gguf")):
         pytest.importorskip("gguf")
         subprocess.run([sys.executable, folder / "make_models.py", models], check=True)
-    words = ["make", "-s", "-j", str(os.cpu_count() or 1), "-C", folder, "variants", "stripped"]
-    subprocess.run(words, check=True)
+    for words in BUILDS:
+        make = ["make", "-s", "-j", str(os.cpu_count() or 1), "-C", folder, *words]
+        subprocess.run(make, check=True)
 
 
 @pytest.fixture(scope="session")
@@ -181,6 +188,14 @@ def test_run_that_ends_well_is_no_crash(crashes, name: str):
     report = analyze(crashes[name].log)
     assert report.verdict is Verdict.NO_CRASH
     assert report.diagnoses == ()
+
+
+@pytest.mark.parametrize("name", [s.name for s in SCENARIOS.values() if s.cure])
+def test_run_after_the_cure_is_no_crash(engine: Path, tmp_path: Path, name: str):
+    cured = SCENARIOS[name].cured()
+    outcome = RUNNER.run(cured, tmp_path / "cured", engine / "build", engine / "models")
+    assert outcome.problems == []
+    assert analyze(tmp_path / "cured" / "LOG").verdict is Verdict.NO_CRASH
 
 
 @pytest.mark.parametrize("name", NO_CAUSE)

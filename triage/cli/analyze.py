@@ -42,7 +42,7 @@ def command(
     Every INPUT is evidence of the same incident: a text (log, gdb or cuda-gdb session, kernel
     messages), a core dump, a folder of them, or `-` for standard input.
     """
-    from triage.pipeline import Analyzer, Options  # noqa: PLC0415 - not for --help
+    from triage.pipeline import Analyzer, Options  # not for --help
 
     analyzer = Analyzer(Options(packs=packs, db=db, binary=binary, redact=not no_redact))
     report = analyzer.analyze(inputs)

@@ -41,9 +41,9 @@ def command(
     An upload is a file in it, or a sub-folder whose files are all evidence of one incident. An
     upload that cannot be read is a line with an error; the others are not held up.
     """
-    from triage.batch.run import run_batch  # noqa: PLC0415 - not for --help
-    from triage.pipeline import Options  # noqa: PLC0415
-    from triage.render.json_ import dump  # noqa: PLC0415
+    from triage.batch.run import run_batch  # not for --help
+    from triage.pipeline import Options
+    from triage.render.json_ import dump
 
     options = Options(packs=packs, db=db, redact=not no_redact)
     seen: set[str] = set()

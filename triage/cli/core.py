@@ -51,19 +51,19 @@ def command(
     gdb reads the stacks; the core itself tells the signal, the command line and the variables. No
     file is opened but those that you name, and the system libraries where you give --binary.
     """
-    from triage.debugger.launch import launch  # noqa: PLC0415 - not for --help
+    from triage.debugger.launch import launch  # not for --help
 
     # gdb takes longest: it starts first, reads the core while the rest is imported, and what
     # prints the report is imported while it still reads.
     wanted = binary is not None or sysroot is not None
     with (launch(sysroot) if wanted else None) or contextlib.nullcontext() as gdb:
-        from triage.intake.core import require_core  # noqa: PLC0415
+        from triage.intake.core import require_core
 
         require_core(core)
-        from triage.debugger.early import EarlyRead  # noqa: PLC0415
+        from triage.debugger.early import EarlyRead
 
         with EarlyRead(core, binary=binary, sysroot=sysroot, gdb=gdb) as early:
-            from triage.pipeline import Analyzer, Options  # noqa: PLC0415
+            from triage.pipeline import Analyzer, Options
 
             options = Options(
                 packs=packs, db=db, binary=binary, sysroot=sysroot, early=early,

@@ -13,14 +13,14 @@ import sys
 def main() -> None:
     """Run clawtriage and leave with its exit status."""
     if sys.argv[1:] in (["--version"], ["-V"]):
-        from triage import __version__  # noqa: PLC0415
+        from triage import __version__
 
         sys.stdout.write(f"clawtriage {__version__}\n")
         return
     # A run makes many objects and drops few: looking for cycles every 700 of them is lost time.
     gc.set_threshold(50_000, 20, 100)
     with _early_gdb(sys.argv[1:]):
-        from triage.cli.app import run  # noqa: PLC0415 - the fast path above needs none of it
+        from triage.cli.app import run  # the fast path above needs none of it
 
         status = run(sys.argv[1:])
     sys.exit(status)
@@ -31,7 +31,7 @@ def _early_gdb(arguments: list[str]) -> contextlib.AbstractContextManager[None]:
     wanted = any(a.startswith(("-b", "--binary")) for a in arguments)
     if arguments[:1] != ["core"] or not wanted or {"-h", "--help"} & set(arguments):
         return contextlib.nullcontext()
-    from triage.debugger.launch import prelaunch  # noqa: PLC0415
+    from triage.debugger.launch import prelaunch
 
     return prelaunch()
 

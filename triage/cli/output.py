@@ -67,7 +67,7 @@ def emit(
     report: Report, *, form: str, verbose: bool, output: Path | None, color: bool | None
 ) -> int:
     """Print a report and return the exit status that its verdict means."""
-    from triage.render import RenderOptions, renderers  # noqa: PLC0415 - not for --help
+    from triage.render import RenderOptions, renderers  # not for --help
 
     wide = shutil.get_terminal_size((100, 40)).columns
     colour = _wants_colour(color) if output is None else bool(color)
@@ -83,9 +83,9 @@ def emit(
 
 def preload(form: str) -> None:
     """Load what prints a report in this form, by printing an empty one to nowhere."""
-    from triage.model.diagnosis import Verdict  # noqa: PLC0415 - not for --help
-    from triage.model.report import Report  # noqa: PLC0415
-    from triage.render import RenderOptions, renderers  # noqa: PLC0415
+    from triage.model.diagnosis import Verdict  # not for --help
+    from triage.model.report import Report
+    from triage.render import RenderOptions, renderers
 
     empty = Report(verdict=Verdict.UNKNOWN, inputs=())
     renderers()[form].render(empty, RenderOptions(colour=False, width=80, verbose=False))

@@ -53,7 +53,7 @@ def command() -> None:
 @_pack_option
 def list_command(form: str, packs: tuple[Path, ...]) -> None:
     """List the signatures with their level, family and title."""
-    from triage.store.signatures import open_store  # noqa: PLC0415 - not for --help
+    from triage.store.signatures import open_store  # not for --help
 
     signatures = open_store(packs).signatures()
     if form == "json":
@@ -73,7 +73,7 @@ def list_command(form: str, packs: tuple[Path, ...]) -> None:
 @_pack_option
 def show_command(signature_id: str, packs: tuple[Path, ...]) -> None:
     """Show what the signature ID looks for and what it advises."""
-    from triage.signatures.wording import show  # noqa: PLC0415
+    from triage.signatures.wording import show
 
     click.echo(safe_text(show(_find(_load(packs), signature_id))))
 
@@ -107,7 +107,7 @@ def lint_command(paths: tuple[Path, ...], packs: tuple[Path, ...]) -> int:
     Each is also tried on the examples of all others: what matches there has to be declared.
     Exit status 4 if anything is found.
     """
-    from triage.signatures.lint import lint  # noqa: PLC0415
+    from triage.signatures.lint import lint
 
     everything = _load((*packs, *paths))
     chosen = _load(paths, shipped=False) if paths else everything
@@ -136,7 +136,7 @@ def new_command(
 
     The example is filled in and conditions are proposed; what is left to say is marked TODO.
     """
-    from triage.signatures.propose import propose  # noqa: PLC0415
+    from triage.signatures.propose import propose
 
     analyzer = _analyzer(packs)
     crash = analyzer.with_engine(analyzer.read([str(source)]).crash)
@@ -157,8 +157,8 @@ def new_command(
 @_pack_option
 def explain_command(signature_id: str, inputs: tuple[str, ...], packs: tuple[Path, ...]) -> None:
     """Explain how each condition of the signature ID comes out on one crash."""
-    from triage.signatures.explain import explain  # noqa: PLC0415
-    from triage.signatures.facts import Facts  # noqa: PLC0415
+    from triage.signatures.explain import explain
+    from triage.signatures.facts import Facts
 
     signature = _find(_load(packs), signature_id)
     analyzer = _analyzer(packs)
@@ -176,20 +176,20 @@ def explain_command(signature_id: str, inputs: tuple[str, ...], packs: tuple[Pat
 
 
 def _analyzer(packs: Sequence[Path]) -> Analyzer:
-    from triage.pipeline import Analyzer, Options  # noqa: PLC0415
+    from triage.pipeline import Analyzer, Options
 
     return Analyzer(Options(packs=tuple(packs)))
 
 
 def _load(packs: Sequence[Path], *, shipped: bool = True) -> Pack:
-    from triage.store.packs import load_packs  # noqa: PLC0415
+    from triage.store.packs import load_packs
 
     return load_packs(packs, shipped=shipped)
 
 
 def _find(pack: Pack, signature_id: str) -> Signature:
-    from triage.errors import UsageError  # noqa: PLC0415
-    from triage.signatures.problems import nearest  # noqa: PLC0415
+    from triage.errors import UsageError
+    from triage.signatures.problems import nearest
 
     known = {s.id: s for s in pack.signatures}
     if signature_id in known:
@@ -200,8 +200,8 @@ def _find(pack: Pack, signature_id: str) -> Signature:
 
 
 def _read_examples(pack: Pack, analyzer: Analyzer) -> Iterator[ReadExample]:
-    from triage.signatures.lint import ReadExample  # noqa: PLC0415
-    from triage.store.packs import example_text  # noqa: PLC0415
+    from triage.signatures.lint import ReadExample
+    from triage.store.packs import example_text
 
     for signature in pack.signatures:
         for example in signature.examples:
@@ -212,9 +212,9 @@ def _read_examples(pack: Pack, analyzer: Analyzer) -> Iterator[ReadExample]:
 
 def _failure(read: ReadExample) -> list[str]:
     """Return why an example does not come out as it should, nothing where it does."""
-    from triage.signatures.explain import explain  # noqa: PLC0415
-    from triage.signatures.facts import Facts  # noqa: PLC0415
-    from triage.signatures.reading import reading  # noqa: PLC0415
+    from triage.signatures.explain import explain
+    from triage.signatures.facts import Facts
+    from triage.signatures.reading import reading
 
     explanation = explain(read.signature, Facts(read.crash))
     if (explanation.level is not None) is read.example.matches:
@@ -250,14 +250,14 @@ def _place(evidence: Evidence, names: Sequence[str]) -> str:
 
 
 def _text_of(path: Path) -> str:
-    from triage.store.packs import MAX_EXAMPLE  # noqa: PLC0415
+    from triage.store.packs import MAX_EXAMPLE
 
     with path.open("rb") as stream:
         return stream.read(MAX_EXAMPLE).decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 def _write_new(path: Path, text: str) -> None:
-    from triage.errors import UsageError  # noqa: PLC0415
+    from triage.errors import UsageError
 
     try:
         with path.open("x", encoding="utf-8") as stream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
 from triage.model.position import Position
@@ -9,6 +10,11 @@ from triage.model.stack import Frame, FrameKind, Thread, ThreadKind
 
 MAX_FRAMES = 20_000
 """Frames of one stack that are kept; more are counted."""
+
+_COMPARED = 64
+"""Stacks with one first frame that another is compared with; so time grows with the text alone."""
+
+_ANY = object()
 
 
 @dataclass(slots=True)
@@ -71,12 +77,12 @@ class Stacks:
 
     def threads(self) -> tuple[Thread, ...]:
         """Return every thread once, the crashed one marked."""
-        kept: list[Thread] = []
+        kept = _Kept()
         for thread in self._done:
             if thread.frames or thread.id is not None:
-                _merge(kept, thread)
-        crashed = self._crashed(kept)
-        return tuple(replace(t, crashed=n == crashed) for n, t in enumerate(kept))
+                kept.add(thread)
+        crashed = self._crashed(kept.threads)
+        return tuple(replace(t, crashed=n == crashed) for n, t in enumerate(kept.threads))
 
     def _crashed(self, threads: list[Thread]) -> int | None:
         gpu = [n for n, t in enumerate(threads) if t.kind is ThreadKind.GPU]
@@ -92,17 +98,51 @@ class Stacks:
         return 0 if len(threads) == 1 else None
 
 
-def _merge(kept: list[Thread], thread: Thread) -> None:
-    """Add a thread unless it repeats one; of two readings of one stack the longer one stays."""
-    for n, other in enumerate(kept):
-        if thread.id is not None and other.id is not None and thread.id != other.id:
-            continue
-        if _same_stack(other.frames, thread.frames):
-            longer = thread if len(thread.frames) >= len(other.frames) else other
-            named = thread if thread.id is not None else other
-            kept[n] = replace(longer, id=named.id, tid=named.tid, name=named.name)
-            return
-    kept.append(thread)
+class _Kept:
+    """Threads in order, each once: of two readings of one stack the longer one stays."""
+
+    def __init__(self) -> None:
+        self.threads: list[Thread] = []
+        self._places: dict[tuple[object, ...], list[int]] = defaultdict(list)
+
+    def add(self, thread: Thread) -> None:
+        """Add a thread unless it repeats one."""
+        for n in self._candidates(thread):
+            other = self.threads[n]
+            if thread.id is not None and other.id is not None and thread.id != other.id:
+                continue
+            if _same_stack(other.frames, thread.frames):
+                longer = thread if len(thread.frames) >= len(other.frames) else other
+                named = thread if thread.id is not None else other
+                self.threads[n] = replace(longer, id=named.id, tid=named.tid, name=named.name)
+                self._remember(self.threads[n], n)
+                return
+        self._remember(thread, len(self.threads))
+        self.threads.append(thread)
+
+    def _candidates(self, thread: Thread) -> list[int]:
+        """Return the places of threads that begin with the same frame, as far as they are kept."""
+        key = _first_key(thread.frames)
+        if key is None:
+            return []
+        wanted = (_ANY,) if thread.id is None else (thread.id, None)
+        return sorted({n for who in wanted for n in self._places.get((who, *key), ())})
+
+    def _remember(self, thread: Thread, place: int) -> None:
+        key = _first_key(thread.frames)
+        for who in (_ANY, thread.id) if key else ():
+            places = self._places[who, *(key or ())]
+            if len(places) < _COMPARED and place not in places:
+                places.append(place)
+
+
+def _first_key(frames: tuple[Frame, ...]) -> tuple[object, ...] | None:
+    """Return what two readings of one stack have in common: the frame they are compared from."""
+    if not frames:
+        return None
+    gpu = frames[0].kind is FrameKind.GPU
+    frame = frames[-1] if gpu else frames[0]
+    return gpu, frame.function, frame.line, frame.address
 
 
 def _same_stack(a: tuple[Frame, ...], b: tuple[Frame, ...]) -> bool:

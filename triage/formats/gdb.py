@@ -24,6 +24,7 @@ from triage.model.crash import (
 )
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Trust
+from triage.text.decode import MAX_LINE
 
 _EXCEPTION = re.compile(r"CUDA_EXCEPTION_(\d{1,3})$")
 _SIGNALS = {
@@ -81,7 +82,7 @@ def _frame(state: _State, item: Item) -> None:
     for line in _continuation(split, item.rest):
         body = f"{body} {line.strip()}"
         split = split_frame(body)
-        if split.complete and (split.file or split.module):
+        if len(body) > MAX_LINE or (split.complete and (split.file or split.module)):
             break
     state.stacks.add(_to_frame(int(item.fields["index"]), split, item.at))
 

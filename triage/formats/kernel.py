@@ -17,7 +17,7 @@ _TRAPS = {"invalid opcode": ("SIGILL", 4), "divide error": ("SIGFPE", 8), "int3"
 
 
 def _read(region: Region) -> Fragment:
-    errors: list[ErrorRecord] = []
+    errors: dict[tuple[object, ...], ErrorRecord] = {}
     signal: Signal | None = None
     source = reading(region, "kernel")
     for item in source.items():
@@ -33,7 +33,7 @@ def _read(region: Region) -> Fragment:
             _add(errors, _error(kind, fields, at))
     return Fragment(
         dialect="kernel",
-        errors=tuple(errors),
+        errors=tuple(errors.values()),
         signal=signal,
         signal_rank=2,
         claimed=frozenset(source.claimed),
@@ -54,15 +54,11 @@ def _error(kind: str, fields: dict[str, str], at: Position) -> ErrorRecord:
     return ErrorRecord(api="oom-killer", name=where, message=f"{where}: {process}", at=at)
 
 
-def _add(errors: list[ErrorRecord], error: ErrorRecord) -> None:
+def _add(errors: dict[tuple[object, ...], ErrorRecord], error: ErrorRecord) -> None:
     """Add an error, or count it where the same one was seen."""
-    for n, other in enumerate(errors):
-        if (other.api, other.code) == (error.api, error.code) and (
-            error.api == "xid" or other.message == error.message
-        ):
-            errors[n] = replace(other, count=other.count + 1)
-            return
-    errors.append(error)
+    key = (error.api, error.code, None if error.api == "xid" else error.message)
+    other = errors.get(key)
+    errors[key] = error if other is None else replace(other, count=other.count + 1)
 
 
 FORMAT = Format(

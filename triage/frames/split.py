@@ -12,7 +12,7 @@ from dataclasses import dataclass
 _ADDRESS = re.compile(r"(0x[0-9a-fA-F]{1,16}) in ")
 _AT = re.compile(r"\)? at (?P<file>.+?)(?::(?P<line>\d{1,9}))?(?::(?P<column>\d{1,6}))?$")
 _LAUNCH = re.compile(r"<<<\([\d,]{1,40}\),\([\d,]{1,40}\)>>>")
-_OPERATOR = re.compile(r"operator\s*(?:\(\)|\[\]|<<=?|>>=?|<=>|<=?|>=?|->\*?)")
+_OPERATOR = re.compile(r"(?<!\w)operator\s*(?:\(\)|\[\]|<<=?|>>=?|<=>|<=?|>=?|->\*?)")
 _OPEN = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _CLOSE = frozenset(_OPEN.values())
 

@@ -183,7 +183,7 @@ def finder(anchors: Sequence[str]) -> Finder:
     """Return a function that tells where anchors end in a piece of text."""
     literals = sorted({a.encode() for a in anchors})
     try:
-        import hyperscan  # noqa: PLC0415 - only big inputs pay for it
+        import hyperscan  # only big inputs pay for it
     except ImportError:
         pattern = re.compile(b"|".join(map(re.escape, literals)))
         return lambda data: [m.end() for m in pattern.finditer(data)]

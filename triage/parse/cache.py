@@ -29,7 +29,7 @@ def cache_folder() -> Path | None:
     """
     base = os.environ.get("CLAWTRIAGE_CACHE_DIR")
     if base is None:
-        from platformdirs import user_cache_path  # noqa: PLC0415 - only where nothing is set
+        from platformdirs import user_cache_path  # only where nothing is set
 
         base = str(user_cache_path("clawtriage"))
     folder = Path(base)

@@ -23,7 +23,7 @@ def load_template(name: str, finalize: Callable[[object], str]) -> Template:
 
 @cache
 def _environment(finalize: Callable[[object], str]) -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - slow to load
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # slow to load
 
     return Environment(
         loader=PackageLoader("triage.render"),

@@ -85,7 +85,7 @@ def build_pack(tables: Tables) -> Pack:
 
 
 def _parse(source: Source, problems: Problems) -> dict[str, Any] | None:
-    import tomllib  # noqa: PLC0415 - a compiled pack is not parsed again
+    import tomllib  # a compiled pack is not parsed again
 
     try:
         return tomllib.loads(source.text)
@@ -101,7 +101,7 @@ def _way_out(message: str) -> str:
 
 
 def _check(source: Source, table: Mapping[str, Any], problems: Problems) -> None:
-    from triage.signatures.check import (  # noqa: PLC0415 - a compiled pack is not checked again
+    from triage.signatures.check import (  # a compiled pack is not checked again
         check_engine,
         check_family,
         check_pack,

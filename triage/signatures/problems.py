@@ -26,7 +26,7 @@ class Problems:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most like a name, None where none is."""
-    import difflib  # noqa: PLC0415 - a right pack never needs it
+    import difflib  # a right pack never needs it
 
     found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return found[0] if found else None

@@ -37,7 +37,7 @@ def compile_packs(sources: Sequence[Source], identity: str) -> sqlite3.Connectio
 
     Raises PackError with every problem that they have.
     """
-    from sqlite_utils import Database  # noqa: PLC0415 - see above
+    from sqlite_utils import Database  # see above
 
     tables = read_tables(sources)
     pack = build_pack(tables)

@@ -1,0 +1,196 @@
+"""Recordings are read exactly; any text is read without harm."""
+
+import gzip
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from triage.errors import InputError
+from triage.formats import Region, formats
+from triage.model.stack import ThreadKind
+from triage.read import ReadOptions, read, read_text
+from triage.text.line import Line
+
+RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures/recordings"
+
+
+def crash_of(name: str):
+    return read([str(RECORDINGS / name)], ReadOptions()).crash
+
+
+def test_cuda_gdb_session() -> None:
+    crash = crash_of("gpu/quant.dbg.cudagdb.txt")
+    gpu = crash.threads[crash.crashed_thread]
+    assert gpu.kind is ThreadKind.GPU
+    assert [f.function for f in gpu.frames][-1] == "remap_kernel"
+    assert gpu.frames[0].function.startswith("store_unit(")
+    (error,) = [e for e in crash.errors if e.api == "cuda-exception"]
+    assert (error.code, error.message) == (14, "Warp Illegal Address")
+    assert crash.engine.name == "openclaw"
+    assert crash.environment.gpus[0].memory_total == 81079
+
+
+def test_positions_are_lines_of_the_input() -> None:
+    name = "gpu/quant.dbg.cudagdb.txt"
+    lines = (RECORDINGS / name).read_text().split("\n")
+    for thread in crash_of(name).threads:
+        for frame in thread.frames:
+            text = lines[frame.at.line - 1]
+            assert (frame.function or "??").split("(")[0].split("<")[0][:20] in text
+
+
+def test_bt_and_thread_apply_all_are_one_reading() -> None:
+    alone = crash_of("cpu/kv-overflow/gdb-bt.txt")
+    every = crash_of("cpu/kv-overflow/gdb-threads.txt")
+    one, other = alone.threads[alone.crashed_thread], every.threads[every.crashed_thread]
+    assert [f.function for f in one.frames] == [f.function for f in other.frames]
+    assert len({t.id for t in every.threads}) == len(every.threads)
+    assert every.signal.name == "SIGSEGV"
+
+
+def test_locals_of_bt_full_are_no_frames() -> None:
+    plain = crash_of("cpu/opencl-queue/gdb-bt.txt")
+    full = crash_of("cpu/opencl-queue/gdb-bt-full.txt")
+    frames = [[f.function for f in c.threads[c.crashed_thread].frames] for c in (plain, full)]
+    assert frames[0] == frames[1]
+
+
+def test_the_thread_that_waits_failed_when_a_driver_helper_aborts() -> None:
+    crash = crash_of("gpu/quant.rel.gpucoredump.cpucore.txt")
+    failed = crash.threads[crash.crashed_thread]
+    names = [f.function for f in failed.frames]
+    assert any(n and "gguf_tensor_remap" in n for n in names)
+
+
+def test_openclaw_log() -> None:
+    crash = crash_of("cpu/vram-layers/engine.log")
+    errors = [(e.api, e.code, e.name) for e in crash.errors]
+    assert errors == [
+        ("engine", None, "clw-llm-crash"),
+        ("cuda", 2, "cudaErrorMemoryAllocation"),
+    ]
+    assert crash.errors[1].timing == "synchronous"
+    environment = crash.environment
+    assert environment.options["n-gpu-layers"] == "33"
+    assert environment.variables["CLAW_VRAM_LIMIT"] is None
+    assert environment.where["variable.CLAW_VRAM_LIMIT"].line == 7
+    assert environment.model.quantization == "Q8_0"
+    assert crash.signal.name == "SIGABRT"
+
+
+def test_prefixes_of_a_collector_change_nothing(tmp_path) -> None:
+    text = (RECORDINGS / "cpu/vram-layers/engine.log").read_text()
+    prefixed = "".join(
+        f"Nov 24 03:00:{n:02d} node7 claw[812]: {line}\n"
+        for n, line in enumerate(text.splitlines())
+    )
+    plain = read_text(text, ReadOptions()).crash
+    assert read_text(prefixed, ReadOptions()).crash == plain
+
+
+def test_a_compressed_log_reads_the_same(tmp_path) -> None:
+    source = RECORDINGS / "cpu/vram-layers/engine.log"
+    packed = tmp_path / "engine.log.gz"
+    packed.write_bytes(gzip.compress(source.read_bytes()))
+    assert read([str(packed)], ReadOptions()).crash == crash_of("cpu/vram-layers/engine.log")
+
+
+def test_one_bad_input_among_good_ones_is_a_warning(tmp_path) -> None:
+    names = [str(tmp_path / "missing"), str(RECORDINGS / "cpu/vram-layers/engine.log")]
+    crash = read(names, ReadOptions()).crash
+    assert [w.code for w in crash.warnings] == ["input-unreadable"]
+    assert crash.errors
+    with pytest.raises(InputError):
+        read(names[:1], ReadOptions())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=400))
+def test_property_any_text_is_read(text) -> None:
+    check_positions(text)
+
+
+_PIECES = st.lists(
+    st.sampled_from(
+        [
+            "#0  0x1 in f (a=1) at f.c:3",
+            "#1  <signal handler called>",
+            "Thread 1 (LWP 7):",
+            "    at x",
+            "[ERROR] clw-llm-crash: LLM backend failed at x (line 1, a.cpp)",
+            "what():  x",
+            "  what():  y",
+            "[FATAL] GPU context lost: CUDA error 700 (cudaErrorIllegalAddress)",
+            "Aborted (core dumped)",
+            "Traceback (most recent call last):",
+            '  File "a.py", line 1, in f',
+            "ValueError: no",
+            "",
+            "==1==ERROR: AddressSanitizer: SEGV on unknown address 0x0",
+            "    #0 0x1 in g /a/b.c:1:2",
+            "terminate called after throwing an instance of 'X'",
+            "CUDA Exception: Warp Assert",
+            "NVRM: Xid (PCI:0000:01:00): 79, pid=1, GPU has fallen off the bus",
+            "GGML_ASSERT(x) failed",
+            "a.cpp:1: GGML_ASSERT(x) failed",
+            "[INFO] OpenClaw claw_inference 0.9.2",
+            "exit status 139",
+        ]
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(_PIECES)
+def test_property_any_mixture_of_dialects_is_read(pieces) -> None:
+    check_positions("\n".join(pieces))
+
+
+def check_positions(text: str) -> None:
+    crash = read_text(text, ReadOptions()).crash
+    count = text.count("\n") + text.count("\r") + 1
+    places = [e.at for e in crash.errors] + [f.at for t in crash.threads for f in t.frames]
+    assert all(1 <= p.line <= count for p in places if p is not None)
+
+
+@pytest.mark.parametrize("form", formats(), ids=lambda f: f.name)
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "a",
+        " ",
+        "(",
+        "<",
+        "x: ",
+        "#1 ",
+        "1",
+        "0x",
+        "CUDA error ",
+        'File "',
+        "Thread 1 (",
+        "A.",
+        "GGML_ASSERT(",
+        "Assertion `",
+        "operator<",
+        '#0 f ("\\',
+        "NVRM: Xid (",
+    ],
+)
+def test_hostile_lines_take_linear_time(form, unit) -> None:
+    line = (unit * 8192)[:8192]
+    begin = time.process_time()
+    for n in range(20):
+        form.opens.match(line)
+        form.read(Region((Line(n + 1, line),)))
+    assert time.process_time() - begin < 1.0
+
+
+@pytest.mark.skipif("CLAWTRIAGE_CASES" not in os.environ, reason="CLAWTRIAGE_CASES is not set")
+def test_a_folder_of_cases_is_read() -> None:
+    for path in sorted(Path(os.environ["CLAWTRIAGE_CASES"]).glob("*.txt")):
+        read([str(path)], ReadOptions())
