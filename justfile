@@ -1,48 +1,65 @@
-# Every recipe also runs without `just`: see the scripts that they call.
+# Short names for what is done often. No recipe is needed: each calls what can be typed as well.
 
+set positional-arguments
+
+bin := ".venv/bin"
+
+# style, types and tests
 default: lint types test
 
-# what the program and its tests need
+# .venv with the program, its tests' needs and what apt has to add
 setup:
     scripts/setup dev
 
-# style and the direction of imports
+# style, and the direction of imports
 lint:
-    .venv/bin/ruff check .
-    .venv/bin/ruff format --check .
-    .venv/bin/lint-imports
+    {{bin}}/ruff check .
+    {{bin}}/ruff format --check .
+    {{bin}}/lint-imports
 
+# types, strictly
 types:
-    .venv/bin/mypy
+    {{bin}}/mypy
 
+# the tests, or some of them: just test tests/unit -k redact
 test *args:
-    .venv/bin/python -m pytest -n auto {{args}}
+    {{bin}}/python -m pytest -n auto "$@"
 
 # everything that CI checks
 check:
     scripts/check
 
-# write the golden files anew; read the difference before you commit it
+# write golden files and the samples in the documentation anew; read the difference
 golden:
-    .venv/bin/python -m pytest -n auto --update-golden
-    git diff --stat tests
+    {{bin}}/python -m pytest -n auto --update-golden
+    git diff --stat -- tests docs README.md
 
-# the shipped signatures: their examples and their form
+# the shipped signatures: their examples, and their form
 packs:
-    .venv/bin/clawtriage signature test
-    .venv/bin/clawtriage signature lint
+    {{bin}}/clawtriage signature test
+    {{bin}}/clawtriage signature lint
 
-# time and memory, each beside a reference
+# times, each beside a reference
 bench:
-    .venv/bin/python benchmarks/bench.py
+    {{bin}}/python benchmarks/bench.py
 
-# properties with many more examples
-fuzz:
-    HYPOTHESIS_PROFILE=long .venv/bin/python -m pytest -n auto -k "property or fuzz or hypothesis or any_text or any_bytes" tests/unit
+# what is built works where the repository is not
+wheel:
+    {{bin}}/python -m build
+    {{bin}}/python -m pytest tests/system/test_packaging.py
+
+# the documentation names everything, shows what is printed, and its links lead somewhere
+docs-check:
+    {{bin}}/python -m pytest tests/unit/test_docs.py
+
+# the property tests again and again, each round with other inputs
+fuzz rounds="20":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    for ((n = 1; n <= $1; n++)); do
+        {{bin}}/python -m pytest -q -n auto -m hypothesis --hypothesis-seed "$RANDOM"
+    done
 
 # the crashes of the miniature engine, for real
 crash-all:
-    .venv/bin/python fixtures/claw_inference/crash_all.py
-
-wheel:
-    .venv/bin/python -m build
+    {{bin}}/python fixtures/claw_inference/crash_all.py

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 import click
 
 from triage import __version__
-from triage.errors import ExitCode, TriageError
-from triage.text.safe import safe_text
+from triage.errors import ExitCode, PackError, TriageError
+from triage.text.safe import safe_line, safe_text
 
+_READER_GONE = 141  # as a shell reports a program that SIGPIPE ended
+_INTERRUPTED = 130
 _COMMANDS = {
     "analyze": "Diagnose a crash from its logs, backtraces and dumps.",
     "batch": "Diagnose every upload in a folder.",
@@ -69,45 +71,54 @@ def cli(debug: bool) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return the exit status."""
-    debug = "--debug" in arguments
     try:
         result = cli.main(args=list(arguments), prog_name="clawtriage", standalone_mode=False)
         _flush()
-    except click.ClickException as error:
+    except SystemExit as error:
+        # click leaves like this where the reader of standard output went away.
+        return _READER_GONE if error.code == 1 else int(ExitCode.USAGE)
+    except (Exception, KeyboardInterrupt) as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        return _report(error)
+    return int(result) if isinstance(result, int) else 0
+
+
+def _report(error: BaseException) -> int:
+    """Say what went wrong and return the exit status for it."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return 130
-    except TriageError as error:
-        if debug:
-            traceback.print_exc()
-        _complain(str(error), error.hint)
+    if isinstance(error, click.UsageError):
+        command = error.ctx.command_path if error.ctx else "clawtriage"
+        _complain(error.format_message(), f"see: {command} --help")
+        return error.exit_code
+    if isinstance(error, TriageError):
+        _complain(str(error), error.hint, lines=isinstance(error, PackError))
         return int(error.exit_code)
-    except BrokenPipeError:
-        # The reader went away: nobody is left to be told. Keep the interpreter from trying.
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return _INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        # Nobody is left to be told; keep the interpreter from trying when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except (MemoryError, RecursionError, OSError) as error:
-        if debug:
-            traceback.print_exc()
-        _complain(f"{type(error).__name__}: {error}", "run again with --debug and report it")
+        return _READER_GONE
+    if isinstance(error, OSError):
+        what = f"{error.filename}: " if error.filename else ""
+        _complain(f"{what}{error.strerror or error}", "check free space and permissions")
         return int(ExitCode.INPUT)
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        _complain(
-            f"internal error: {type(error).__name__}: {error}",
-            "this is a bug in clawtriage: run again with --debug and report what it prints",
-        )
-        return 1
-    return int(result) if isinstance(result, int) else 0
+    _complain(
+        f"internal error: {type(error).__name__}: {error}",
+        "this is a bug in clawtriage: run `clawtriage --debug ...` and report what it prints",
+    )
+    return 1
 
 
 def _flush() -> None:
     sys.stdout.flush()
 
 
-def _complain(message: str, hint: str | None) -> None:
-    click.echo(f"clawtriage: {safe_text(message)}", err=True)
+def _complain(message: str, hint: str | None, *, lines: bool = False) -> None:
+    """Say what is wrong on one line, or on one for each problem, and the way out on another."""
+    click.echo(f"clawtriage: {safe_text(message) if lines else safe_line(message)}", err=True)
     if hint:
-        click.echo(f"  → {safe_text(hint)}", err=True)
+        click.echo(f"  → {safe_line(hint)}", err=True)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import sys
 
 
 def main() -> None:
     """Run clawtriage and leave with its exit status."""
+    if sys.stdout is None:  # it was closed: there is nobody to print to
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - to the end
     if sys.argv[1:] in (["--version"], ["-V"]):
         from triage import __version__
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from triage.errors import ExitCode
+from triage.errors import ExitCode, UsageError
 from triage.text.safe import safe_line
 
 if TYPE_CHECKING:
@@ -76,7 +76,12 @@ def emit(
     if output is None:
         _write(text)
     else:
-        output.write_text(text, encoding="utf-8")
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"{output}: {error.strerror}", hint="name a file in a folder that you may write to"
+            ) from error
     talk(report, form)
     return int(exit_code(report))
 

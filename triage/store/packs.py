@@ -125,6 +125,10 @@ def _one_file(path: Path) -> Iterator[Source]:
 
 def _source(path: str, role: Role, pack: str) -> Source:
     with open(path, "rb") as stream:  # noqa: PTH123 - a hundred files are opened at every start
-        text = stream.read().decode("utf-8")
+        data = stream.read()
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PackError([f"{path}: {_why(error)}"]) from error
     stem = path.rpartition("/")[2].removesuffix(".toml")
     return Source(path=path, role=role, stem=stem, text=text, pack=pack)

@@ -1,41 +1,110 @@
-"""Collectors' columns come off; messages stay whole."""
+"""Columns in front of a line, as log collectors write them."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from triage.text.prefix import split_prefix
+from triage.text.line import NO_PREFIX, Line, Prefix
+from triage.text.prefix import split_prefix, to_line
 
-MESSAGE = "[ERROR] clw-llm-crash: LLM backend failed"
+REST = "CUDA error 700: an illegal memory access was encountered"
 
 
 @pytest.mark.parametrize(
-    ("prefix", "expected"),
+    ("column", "prefix"),
     [
-        ("engine-1  | ", {"process": "engine-1"}),
-        ("2026-01-02T03:04:05.678Z stderr F ", {"time": "2026-01-02T03:04:05.678Z"}),
-        ("Jan  2 03:04:05 node7 claw[812]: ", {"host": "node7", "process": "claw", "pid": 812}),
-        ("2026-01-02T03:04:05+0100 node7 claw[812]: ", {"host": "node7", "pid": 812}),
-        ("2026-01-02 03:04:05,123 ", {"time": "2026-01-02 03:04:05,123"}),
-        ("[2026-01-02 03:04:05] ", {"time": "2026-01-02 03:04:05"}),
-        ("claw-0 | 2026-01-02T03:04:05Z ", {"process": "claw-0", "time": "2026-01-02T03:04:05Z"}),
-        ("[40195] ", {"pid": 40195}),
-        ("(EngineCore_0 pid=77) ERROR 07-12 10:00:00 [core.py:390] ", {"process": "EngineCore_0"}),
+        (
+            "Jan 02 03:04:05 gpu-7 claw_inference[4242]: ",
+            Prefix(time="Jan 02 03:04:05", host="gpu-7", process="claw_inference", pid=4242),
+        ),
+        (
+            "Jan  2 03:04:05.123456 gpu-7 kernel: ",
+            Prefix(time="Jan  2 03:04:05.123456", host="gpu-7", process="kernel"),
+        ),
+        (
+            "2026-01-02T03:04:05+0100 gpu-7 claw_inference[4242]: ",
+            Prefix(
+                time="2026-01-02T03:04:05+0100", host="gpu-7", process="claw_inference", pid=4242
+            ),
+        ),
+        ("engine-1  | ", Prefix(process="engine-1")),
+        ("claw.worker_2 | ", Prefix(process="claw.worker_2")),
+        (
+            "2026-01-02T03:04:05.123456789Z stderr F ",
+            Prefix(time="2026-01-02T03:04:05.123456789Z"),
+        ),
+        ("2026-01-02 03:04:05,123 ", Prefix(time="2026-01-02 03:04:05,123")),
+        ("[2026-01-02T03:04:05Z] ", Prefix(time="2026-01-02T03:04:05Z")),
+        ("2026-01-02T03:04:05Z: ", Prefix(time="2026-01-02T03:04:05Z")),
+        ("[4242] ", Prefix(pid=4242)),
+        ("ERROR 01-02 03:04:05 [core.py:12] ", Prefix(time="01-02 03:04:05")),
+        (
+            "(EngineCore_0 pid=4242) ERROR 01-02 03:04:05 ",
+            Prefix(time="01-02 03:04:05", process="EngineCore_0", pid=4242),
+        ),
+        ("(Worker rank=1 pid=4242) ", Prefix(process="Worker", pid=4242)),
+        ("01/02/2026 03:04:05\tclaw\t", Prefix(time="01/02/2026 03:04:05", process="claw")),
     ],
 )
-def test_prefix_is_taken_apart(prefix, expected) -> None:
-    found, rest = split_prefix(prefix + MESSAGE)
-    assert rest == MESSAGE
-    assert {k: getattr(found, k) for k in expected} == expected
+def test_column_is_taken_off(column: str, prefix: Prefix):
+    assert split_prefix(column + REST) == (prefix, REST)
+
+
+def test_columns_of_several_collectors():
+    text = "engine-1  | 2026-01-02T03:04:05Z [4242] " + REST
+    assert split_prefix(text) == (
+        Prefix(time="2026-01-02T03:04:05Z", process="engine-1", pid=4242),
+        REST,
+    )
+
+
+def test_outer_column_counts_where_two_say_the_same():
+    prefix, rest = split_prefix("2026-01-02T03:04:05Z stdout F 2026-01-02 01:00:00 " + REST)
+    assert prefix.time == "2026-01-02T03:04:05Z"
+    assert rest == REST
 
 
 @pytest.mark.parametrize(
-    "line",
+    "text",
     [
-        "#0  0x00007f in ?? () from /lib/libc.so.6",
-        'Thread 1 (Thread 0x7f (LWP 678) "claw"):',
-        "terminate called after throwing an instance of 'std::bad_alloc'",
-        "        x = 5",
         "",
+        "#0  0x00007ffff7a42e07 in raise () from /lib64/libc.so.6",
+        "    #0 0x55 in main a.c:1",
+        "\tat a.cpp:1",
+        "Thread 1 (Thread 0x7ffff7d8a740 (LWP 4242)):",
+        "[FATAL] GPU context lost: CUDA error 700",
+        "[New LWP 4242]",
+        "[Current thread is 1 (LWP 4242)]",
+        "llm_engine.cpp:1423: GGML_ASSERT(n > 0) failed",
+        "a | b",
+        "2026-01-02T03:04:05Z",
+        "[7] too short for a process id",
+        REST,
     ],
 )
-def test_a_message_is_left_whole(line) -> None:
-    assert split_prefix(line)[1] == line
+def test_what_is_no_column_stays(text: str):
+    if text == "a | b":
+        assert split_prefix(text)[1] == "b"  # a name and a bar are what docker compose writes
+    else:
+        assert split_prefix(text) == (NO_PREFIX, text)
+
+
+@pytest.mark.parametrize(
+    "column", ["Jan 02 03:04:05 gpu-7 gdb[1]: ", "claw-1  | ", "2026-01-02T03:04:05Z "]
+)
+@pytest.mark.parametrize(
+    "frame", ["#0  0x00007ffff7a42e07 in raise () from /lib64/libc.so.6", "#12 main () at a.c:1"]
+)
+def test_frame_behind_a_column_stays_whole(column: str, frame: str):
+    assert split_prefix(column + frame)[1] == frame
+
+
+def test_line_keeps_its_number():
+    assert to_line(7, "engine-1 | text") == Line(7, "text", Prefix(process="engine-1"))
+
+
+@given(st.text(st.characters(blacklist_characters="\n"), max_size=120))
+def test_rest_is_the_end_of_the_line(text: str):
+    prefix, rest = split_prefix(text)
+    assert text.endswith(rest)
+    assert (prefix == NO_PREFIX) == (rest == text)
