@@ -13,17 +13,17 @@ setup:
 
 # style, and the direction of imports
 lint:
-    {{bin}}/ruff check .
-    {{bin}}/ruff format --check .
-    {{bin}}/lint-imports
+    {{ bin }}/ruff check .
+    {{ bin }}/ruff format --check .
+    {{ bin }}/lint-imports
 
 # types, strictly
 types:
-    {{bin}}/mypy
+    {{ bin }}/mypy
 
 # the tests, or some of them: just test tests/unit -k redact
 test *args:
-    {{bin}}/python -m pytest -n auto "$@"
+    {{ bin }}/python -m pytest -n auto "$@"
 
 # everything that CI checks
 check:
@@ -31,35 +31,35 @@ check:
 
 # write golden files and the samples in the documentation anew; read the difference
 golden:
-    {{bin}}/python -m pytest -n auto --update-golden
+    {{ bin }}/python -m pytest -n auto --update-golden
     git diff --stat -- tests docs README.md
 
 # the shipped signatures: their examples, and their form
 packs:
-    {{bin}}/clawtriage signature test
-    {{bin}}/clawtriage signature lint
+    {{ bin }}/clawtriage signature test
+    {{ bin }}/clawtriage signature lint
 
 # times, each beside a reference
 bench:
-    {{bin}}/python benchmarks/bench.py
+    {{ bin }}/python benchmarks/bench.py
 
 # what is built works where the repository is not
 wheel:
-    {{bin}}/python -m build
-    {{bin}}/python -m pytest tests/system/test_packaging.py
+    {{ bin }}/python -m build
+    {{ bin }}/python -m pytest tests/system/test_packaging.py
 
 # the documentation names everything, shows what is printed, and its links lead somewhere
 docs-check:
-    {{bin}}/python -m pytest tests/unit/test_docs.py
+    {{ bin }}/python -m pytest tests/unit/test_docs.py
 
 # the property tests again and again, each round with other inputs
 fuzz rounds="20":
     #!/usr/bin/env bash
     set -euo pipefail
     for ((n = 1; n <= $1; n++)); do
-        {{bin}}/python -m pytest -q -n auto -m hypothesis --hypothesis-seed "$RANDOM"
+        {{ bin }}/python -m pytest -q -n auto -m hypothesis --hypothesis-seed "$RANDOM"
     done
 
 # the crashes of the miniature engine, for real
 crash-all:
-    {{bin}}/python fixtures/claw_inference/crash_all.py
+    {{ bin }}/python fixtures/claw_inference/crash_all.py

@@ -13,7 +13,9 @@ import pytest
 from importlinter.cli import lint_imports
 
 from triage.cli.app import cli
+from triage.cli.output import FORMATS
 from triage.formats import formats
+from triage.render import renderers
 
 ROOT = Path(__file__).resolve().parents[2]
 ME = Path(__file__).name
@@ -84,6 +86,10 @@ def test_every_format_has_a_text_to_prove_it() -> None:
         and not re.search(rf"\bformats(?:\.| import ){f.name}\b|[\"']{f.name}[\"']", tests)
     }
     assert unproved == UNPROVED
+
+
+def test_every_renderer_can_be_asked_for() -> None:
+    assert set(FORMATS) == set(renderers())
 
 
 def commands(

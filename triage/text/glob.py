@@ -58,14 +58,15 @@ def _is_word_char(char: str) -> bool:
 
 def split_words(text: str) -> list[str]:
     """Return the words of a text in lower case: runs of letters, digits and underscores."""
+    text = text.casefold()  # first: it can change where a word ends
     words, start = [], -1
     for n, char in enumerate(text):
         if _is_word_char(char):
             if start < 0:
                 start = n
         elif start >= 0:
-            words.append(text[start:n].casefold())
+            words.append(text[start:n])
             start = -1
     if start >= 0:
-        words.append(text[start:].casefold())
+        words.append(text[start:])
     return words

@@ -1,5 +1,6 @@
 """Ranges of lines around those that a pattern confirms."""
 
+import itertools
 import re
 
 import pytest
@@ -54,16 +55,18 @@ def test_ranges(text: str, options: dict[str, int], expected: list[tuple[int, in
     st.integers(0, 4),
 )
 def test_every_hit_is_in_a_range_and_no_range_crosses_a_jump(
-    text: str, before: int, after: int, reach: int
+    text: str, before: int, after: int, more: int
 ):
     lines = lines_of(text)
+    reach = before + after + more  # as every format has it: no line is in two ranges
     ranges = list(runs(lines, HIT, before=before, after=after, reach=reach))
-    covered = {n for begin, end in ranges for n in range(begin, end)}
-    assert {n for n, line in enumerate(lines) if line.text == "x"} <= covered
+    covered = [n for begin, end in ranges for n in range(begin, end)]
+    assert covered == sorted(set(covered))
+    assert {n for n, line in enumerate(lines) if line.text == "x"} <= set(covered)
     for begin, end in ranges:
         numbers = [line.number for line in lines[begin:end]]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         hits = [n for n in range(begin, end) if lines[n].text == "x"]
         assert hits[0] - begin <= before
         assert end - 1 - hits[-1] <= after
-        assert all(b - a <= reach + 1 for a, b in zip(hits, hits[1:], strict=False))
+        assert all(b - a <= reach + 1 for a, b in itertools.pairwise(hits))
