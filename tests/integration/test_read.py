@@ -1,8 +1,11 @@
 """Recordings are read exactly; any text is read without harm."""
 
+import bz2
 import gzip
+import hashlib
+import lzma
 import os
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triage.errors import InputError
-from triage.formats import Region, formats
+from triage.intake.load import Loaded, expand, load
+from triage.model.position import Position
+from triage.model.report import InputKind
 from triage.model.stack import ThreadKind
-from triage.read import ReadOptions, read, read_text
-from triage.text.line import Line
+from triage.read import ReadOptions, read, read_loaded, read_text
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures/recordings"
 
@@ -158,36 +162,99 @@ def check_positions(text: str) -> None:
     assert all(1 <= p.line <= count for p in places if p is not None)
 
 
-@pytest.mark.parametrize("form", formats(), ids=lambda f: f.name)
-@pytest.mark.parametrize(
-    "unit",
-    [
-        "a",
-        " ",
-        "(",
-        "<",
-        "x: ",
-        "#1 ",
-        "1",
-        "0x",
-        "CUDA error ",
-        'File "',
-        "Thread 1 (",
-        "A.",
-        "GGML_ASSERT(",
-        "Assertion `",
-        "operator<",
-        '#0 f ("\\',
-        "NVRM: Xid (",
-    ],
-)
-def test_hostile_lines_take_linear_time(form, unit) -> None:
-    line = (unit * 8192)[:8192]
-    begin = time.process_time()
-    for n in range(20):
-        form.opens.match(line)
-        form.read(Region((Line(n + 1, line),)))
-    assert time.process_time() - begin < 1.0
+class TestLoad:
+    """Files in every form that logs have."""
+
+    LOG = (RECORDINGS / "cpu/quant-q5_k_m-cuda/engine.log").read_bytes()
+
+    def load(self, folder: Path, data: bytes) -> Loaded:
+        path = folder / "engine.log"
+        path.write_bytes(data)
+        return load(str(path), 3, lambda: ("clw-llm-crash",))
+
+    @pytest.mark.parametrize(
+        "data",
+        [LOG, LOG.rstrip(b"\n"), b"\xef\xbb\xbf" + LOG, LOG.replace(b"\n", b"\r\n"), b"\n\n", b""],
+    )
+    def test_facts_of_the_file(self, tmp_path, data: bytes) -> None:
+        info = self.load(tmp_path, data).input
+        assert (info.id, info.kind, info.size) == (3, InputKind.TEXT, len(data))
+        assert info.sha256 == hashlib.sha256(data).hexdigest()
+        assert not info.truncated
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"\xef\xbb\xbf" + LOG,
+            LOG.replace(b"\n", b"\r\n"),
+            LOG.decode().encode("utf-16"),
+            LOG.decode().encode("utf-16-le"),
+            LOG.decode().encode("utf-16-be"),
+            LOG.decode().encode("utf-32"),
+            bz2.compress(LOG),
+            lzma.compress(LOG),
+            gzip.compress(LOG),
+            LOG.replace(b"[ERROR]", b"\x1b[31m[ERROR]\x1b[0m"),
+            LOG.replace(b"[INFO] loading", b"loading: 1%\rloading: 99%\r[INFO] loading"),
+        ],
+        ids=[
+            "mark", "crlf", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "bz2", "xz", "gz",
+            "colour", "progress",
+        ],
+    )  # fmt: skip
+    def test_the_lines_are_the_same(self, tmp_path, data: bytes) -> None:
+        plain, other = self.load(tmp_path, self.LOG), self.load(tmp_path, data)
+        assert other.lines == plain.lines
+        assert other.warnings == ()
+
+    def test_empty(self, tmp_path) -> None:
+        loaded = self.load(tmp_path, b"")
+        assert loaded.lines == ()
+        assert [w.code for w in loaded.warnings] == ["input-empty"]
+
+    def test_a_long_line_is_cut_and_said_so(self, tmp_path) -> None:
+        loaded = self.load(tmp_path, b"x" * 20_000 + b"\nnext\n")
+        assert [len(line.text) for line in loaded.lines] == [8192, 4]
+        assert [w.code for w in loaded.warnings] == ["line-cut"]
+
+    def test_what_follows_a_long_progress_bar_is_kept(self, tmp_path) -> None:
+        bar = b"".join(b"\rloading %d%% %s" % (n, b"#" * n) for n in range(500))
+        loaded = self.load(tmp_path, bar + b"\rCUDA error 700\n")
+        assert [line.text for line in loaded.lines] == ["CUDA error 700"]
+
+    def test_no_hash_of_what_was_not_read(self, tmp_path) -> None:
+        assert self.load(tmp_path, b"x" * (9 << 20)).input.sha256 is None
+        assert self.load(tmp_path, b"some line\n" * (1 << 20)).input.sha256 is None
+
+    def test_a_crash_deep_in_a_big_log_keeps_its_line_numbers(self, tmp_path) -> None:
+        filler = b"2026-01-02T03:04:05Z [INFO] a token was made, and then another one\n"
+        loaded = self.load(tmp_path, filler * 80_000 + self.LOG + filler * 80_000)
+        assert len(loaded.lines) < 3_000
+        (number,) = [n.number for n in loaded.lines if "clw-llm-crash" in n.text]
+        assert number == 80_000 + 1 + self.LOG[: self.LOG.index(b"clw-llm-crash")].count(b"\n")
+        errors = read_loaded([loaded], ReadOptions()).crash.errors
+        assert [e.at for e in errors] == [
+            Position(input=3, line=number), Position(input=3, line=number + 1),
+        ]  # fmt: skip
+
+    def test_a_pipe_is_read(self, tmp_path) -> None:
+        path = tmp_path / "pipe"
+        os.mkfifo(path)
+        writer = threading.Thread(target=path.write_bytes, args=(self.LOG,))
+        writer.start()
+        loaded = load(str(path), 0, tuple)
+        writer.join()
+        assert loaded.input.size == len(self.LOG)
+        assert loaded.path is None
+        assert len(loaded.lines) == self.LOG.count(b"\n")
+
+    def test_expand(self, tmp_path) -> None:
+        for name in ("b.log", "a/z.log", "a/y.log"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).touch()
+        (tmp_path / "link.log").symlink_to("/etc/passwd")
+        found = [str(tmp_path / name) for name in ("a/y.log", "a/z.log", "b.log")]
+        assert expand([str(tmp_path), "-"]) == [*found, "-"]
 
 
 @pytest.mark.skipif("CLAWTRIAGE_CASES" not in os.environ, reason="CLAWTRIAGE_CASES is not set")

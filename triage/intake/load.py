@@ -182,11 +182,10 @@ def _load_text(stream: BinaryIO, head: bytes, base: Input, anchors: Anchors, lim
         warnings.append(
             _warn("input-cut", "only a part of this input was read: it is too large", base.id)
         )
-    digest = _digest(found) if found.total_bytes <= _HASHED and found.left_out == 0 else None
     info = replace(
         base,
         size=base.size if base.size is not None else found.total_bytes,
-        sha256=digest if encoding == "utf-8" else None,
+        sha256=_digest(found) if encoding == "utf-8" else None,
         truncated=found.full,
     )
     return Loaded(input=info, lines=lines, warnings=tuple(warnings))
@@ -202,16 +201,24 @@ def _to_lines(found: Scan, mark: int) -> list[Line]:
     lines = []
     for number, raw in found.lines:
         data = raw[mark:] if number == 1 and mark else raw
+        if len(data) > MAX_LINE:
+            data = _last_drawn(data)
         text = clean(to_text(data[: MAX_LINE + 64], "utf-8"))[:MAX_LINE]
         lines.append(to_line(number, text.rstrip("\n")))
     return lines
 
 
-def _digest(found: Scan) -> str:
-    digest = hashlib.sha256()
-    for n, (_, raw) in enumerate(found.lines):
-        digest.update(raw if n == 0 else b"\n" + raw)
-    if found.total_bytes > sum(len(r) + 1 for _, r in found.lines) - 1:
+def _last_drawn(data: bytes) -> bytes:
+    """Return what a progress bar left standing of a long line: it may be followed by the crash."""
+    return data.rstrip(b"\r \t").rpartition(b"\r")[2] or data
+
+
+def _digest(found: Scan) -> str | None:
+    """Return the hash of the text; None where a part of it was left out."""
+    if found.left_out or found.cut or found.total_bytes > _HASHED:
+        return None
+    digest = hashlib.sha256(b"\n".join(raw for _, raw in found.lines))
+    if found.lines and found.total_bytes == sum(len(raw) + 1 for _, raw in found.lines):
         digest.update(b"\n")
     return digest.hexdigest()
 

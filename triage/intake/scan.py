@@ -8,7 +8,7 @@ one alternation of `re` where it is not.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 CHUNK = 1 << 19
 WHOLE = 8 << 20
-"""Bytes up to which a text is kept whole."""
+WHOLE_LINES = 400_000
+"""Bytes and lines up to which a text is kept whole."""
 
 HEAD_LINES = 500
 TAIL_LINES = 1_000
@@ -24,6 +25,8 @@ BEFORE = 60
 AFTER = 300
 MAX_KEPT = 48 << 20
 """Bytes of lines around anchors that are kept; the tail is kept in any case."""
+
+_LINE_COST = 64  # what a line takes beside its bytes
 
 Finder = Callable[[bytes], Sequence[int]]
 
@@ -36,6 +39,7 @@ class Scan:
     total_lines: int = 0
     total_bytes: int = 0
     left_out: int = 0
+    cut: bool = False
     full: bool = False
 
 
@@ -45,7 +49,7 @@ def scan(stream: BinaryIO, anchors: Callable[[], Sequence[str]], *, limit: int) 
     `anchors` is called for a big text alone.
     """
     first = _read(stream, min(WHOLE, limit) + 1)
-    if len(first) <= WHOLE and len(first) <= limit:
+    if len(first) <= WHOLE and len(first) <= limit and first.count(b"\n") <= WHOLE_LINES:
         lines = first.split(b"\n")
         if lines and not lines[-1]:
             lines.pop()
@@ -95,36 +99,38 @@ class _Window:
             self._keep_recent(BEFORE - rows[0])
         for row in wanted:
             self._append(first + row, lines[row])
-        self._owed = max(0, self._owed - len(lines), rows[-1] + AFTER - len(lines) if rows else 0)
+        after = rows[-1] + 1 + AFTER if rows else 0
+        self._owed = max(0, self._owed - len(lines), after - len(lines))
 
     def _keep_recent(self, count: int) -> None:
-        if self._recent:
-            first, chunk = self._recent[-1]
-            self._append_tail(first, chunk, count)
+        for number, line in self._last_lines(count):
+            self._append(number, line)
 
-    def _append_tail(self, first: int, chunk: bytes, count: int) -> None:
-        lines = chunk.rsplit(b"\n", count + 1)
-        if lines and not lines[-1]:
-            lines.pop()
-        last = first + chunk.count(b"\n") - 1
-        tail = lines[-count:]
-        for n, line in enumerate(tail):
-            self._append(last - len(tail) + 1 + n, line, forced=True)
+    def _last_lines(self, count: int) -> list[tuple[int, bytes]]:
+        """Return the last lines of the chunks that went by, as far as they are at hand."""
+        found: list[tuple[int, bytes]] = []
+        for first, chunk in self._recent:
+            lines = chunk.rsplit(b"\n", count + 1)[:-1][-count:]
+            after = first + chunk.count(b"\n")
+            found += zip(range(after - len(lines), after), lines, strict=True)
+        return found[-count:]
 
-    def _append(self, number: int, line: bytes, *, forced: bool = False) -> None:
+    def _append(self, number: int, line: bytes) -> None:
         lines = self._result.lines
         if lines and lines[-1][0] >= number:
             return
-        if self._kept_bytes > MAX_KEPT and not forced:
+        if self._kept_bytes > MAX_KEPT:
             self._result.full = True
             return
-        self._kept_bytes += len(line)
+        self._kept_bytes += len(line) + _LINE_COST
         lines.append((number, line))
 
     def finish(self) -> None:
-        """Keep the tail."""
-        for first, chunk in self._recent:
-            self._append_tail(first, chunk, TAIL_LINES)
+        """Keep the tail, between what is kept of it already."""
+        tail = self._last_lines(TAIL_LINES)
+        lines = self._result.lines
+        place = bisect_left(lines, tail[0]) if tail else len(lines)
+        lines[place:] = sorted({**dict(lines[place:]), **dict(tail)}.items())
 
 
 def _around(rows: Sequence[int], count: int, owed: int, head: int) -> Iterator[int]:
@@ -152,7 +158,9 @@ def _chunks(first: bytes, stream: BinaryIO, limit: int, result: Scan) -> Iterato
             end = pending.find(b"\n", CHUNK)
             if end < 0:
                 pending = pending[:CHUNK]
+                result.cut = True
                 break
+            result.cut = result.cut or end > CHUNK
             yield pending[:CHUNK] + b"\n"
             pending = pending[end + 1 :]
         data = _read(stream, min(CHUNK * 8, left)) if left > 0 else b""

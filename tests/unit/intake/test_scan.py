@@ -15,17 +15,19 @@ from triage.model.report import InputKind
 ANCHORS = ("ERROR", "#0 ")
 
 
+LIMITS = {
+    "CHUNK": 256, "WHOLE": 512, "HEAD_LINES": 3, "TAIL_LINES": 4, "BEFORE": 2, "AFTER": 5,
+}  # fmt: skip
+
+
+def shrink(patch: pytest.MonkeyPatch) -> None:
+    for name, value in LIMITS.items():
+        patch.setattr(module, name, value)
+
+
 @pytest.fixture
 def small(monkeypatch) -> None:
-    for name, value in (
-        ("CHUNK", 256),
-        ("WHOLE", 512),
-        ("HEAD_LINES", 3),
-        ("TAIL_LINES", 4),
-        ("BEFORE", 2),
-        ("AFTER", 5),
-    ):
-        monkeypatch.setattr(module, name, value)
+    shrink(monkeypatch)
 
 
 def text_of(count: int, hits: dict[int, str]) -> bytes:
@@ -51,6 +53,24 @@ def test_head_tail_and_surroundings_are_kept() -> None:
 
 
 @pytest.mark.usefixtures("small")
+def test_very_many_lines_are_not_kept_whole(monkeypatch) -> None:
+    monkeypatch.setattr(module, "WHOLE_LINES", 100)
+    found = scan(io.BytesIO(b"\n" * 200), lambda: ANCHORS, limit=1 << 20)
+    assert found.total_lines == 200
+    assert found.left_out > 100
+
+
+@pytest.mark.usefixtures("small")
+def test_more_hits_than_may_be_kept_leave_head_and_tail(monkeypatch) -> None:
+    monkeypatch.setattr(module, "MAX_KEPT", 10_000)
+    found = scan(io.BytesIO(b"ERROR\n" * 5000), lambda: ANCHORS, limit=1 << 20)
+    numbers = [n for n, _ in found.lines]
+    assert found.full
+    assert numbers == [*range(1, len(numbers) - 3), 4997, 4998, 4999, 5000]
+    assert sum(len(line) for _, line in found.lines) <= 10_000
+
+
+@pytest.mark.usefixtures("small")
 def test_a_line_without_end_is_cut_and_the_next_one_found() -> None:
     data = b"x" * 5000 + b"\nERROR after it\n" + text_of(50, {})
     found = scan(io.BytesIO(data), lambda: ANCHORS, limit=1 << 20)
@@ -64,27 +84,48 @@ def test_the_limit_ends_the_reading_and_says_so() -> None:
     assert found.total_bytes <= 4001
 
 
-@settings(max_examples=150)
-@given(st.integers(30, 300), st.sets(st.integers(1, 300), max_size=8))
-def test_property_every_hit_is_kept_under_its_number(count, hits) -> None:
+def wanted(lines: list[bytes]) -> set[int]:
+    """Return the numbers of the lines that have to be kept, found the simple way."""
+    count = len(lines)
+    keep = {*range(1, 4), *range(count - 3, count + 1)}
+    for n, line in enumerate(lines, 1):
+        if any(anchor.encode() in line for anchor in ANCHORS):
+            keep.update(range(n - 2, n + 6))
+    return {n for n in keep if 1 <= n <= count}
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["hyperscan", "re"])
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from([0] * 30 + [1, 2]), min_size=40, max_size=200), st.booleans())
+def test_property_what_is_kept_is_what_the_simple_way_keeps(fast, kinds, ended) -> None:
+    texts = ("filler", "an ERROR", "#0 f ()")
+    lines = [f"{texts[kind]} {n}".encode() for n, kind in enumerate(kinds, 1)]
+    data = b"\n".join(lines) + b"\n" * ended
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (
-            ("CHUNK", 256),
-            ("WHOLE", 512),
-            ("HEAD_LINES", 3),
-            ("TAIL_LINES", 4),
-            ("BEFORE", 2),
-            ("AFTER", 5),
-        ):
-            patch.setattr(module, name, value)
-        texts = {n: f"ERROR number {n}" for n in hits if n <= count}
-        data = text_of(count, texts)
+        shrink(patch)
+        if not fast:
+            patch.setitem(sys.modules, "hyperscan", None)
         found = scan(io.BytesIO(data), lambda: ANCHORS, limit=1 << 20)
-    whole = data.split(b"\n")
-    assert all(whole[n - 1] == line for n, line in found.lines)
-    assert set(texts) <= {n for n, _ in found.lines}
-    assert [n for n, _ in found.lines] == sorted({n for n, _ in found.lines})
-    assert found.total_lines == count
+    numbers = [n for n, _ in found.lines]
+    assert all(lines[n - 1] == line for n, line in found.lines)
+    assert numbers == sorted(set(numbers))
+    assert wanted(lines) <= set(numbers)
+    assert (found.total_lines, found.total_bytes) == (len(lines), len(data))
+    assert found.left_out == len(lines) - len(numbers)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2000), st.integers(0, 60))
+def test_property_short_reads_change_nothing(size, short) -> None:
+    class Slow(io.BytesIO):
+        def read(self, count=-1):
+            return super().read(min(count, short + 1))
+
+    data = text_of(size // 10, dict.fromkeys(range(7, size // 10, 31), "ERROR"))
+    with pytest.MonkeyPatch.context() as patch:
+        shrink(patch)
+        slow = scan(Slow(data), lambda: ANCHORS, limit=1 << 20)
+        assert slow == scan(io.BytesIO(data), lambda: ANCHORS, limit=1 << 20)
 
 
 @given(st.lists(st.sampled_from([b"ERROR", b"#0 ", b"x", b"\n", b"ERR", b"#", b" "]), max_size=60))
