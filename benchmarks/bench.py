@@ -37,13 +37,13 @@ def seconds(command: Sequence[str], env: dict[str, str], folder: Path) -> float:
 
 
 def medians(
-    commands: dict[str, Sequence[str]], env: dict[str, str], folder: Path, runs: int = RUNS
+    commands: dict[str, Sequence[str]], env: dict[str, str], folder: Path
 ) -> dict[str, float]:
     """Return the median wall time of each command, run in turn."""
     times: dict[str, list[float]] = {name: [] for name in commands}
     for command in commands.values():
         seconds(command, env, folder)  # warm
-    for _ in range(runs):
+    for _ in range(RUNS):
         for name, command in commands.items():
             times[name].append(seconds(command, env, folder))
     return {name: statistics.median(values) for name, values in times.items()}
@@ -52,7 +52,7 @@ def medians(
 def row(what: str, figure: str, bar: str, held: bool | None) -> None:
     """Print one line of the table."""
     verdict = {True: "held", False: "MISSED", None: ""}[held]
-    print(f"{what:<58} {figure:>22}  {bar:>12}  {verdict}")
+    print(f"{what:<58} {figure:>22}  {bar:>12}  {verdict}".rstrip())
 
 
 def start_up(env: dict[str, str], folder: Path) -> None:
@@ -143,7 +143,6 @@ def big_log(env: dict[str, str], folder: Path, size: int = 256 << 20) -> None:
         },
         env,
         folder,
-        runs=7,
     )
     ratio = found["analyze"] / found["wc"]
     row(f"analyze of {size >> 20} MiB / wc -l", f"{ratio:.1f} ({found['analyze']:.2f} s)", "", None)
@@ -155,7 +154,13 @@ def main() -> None:
     """Run every benchmark."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as cache:
         env = environment(Path(cache))
-        row("what", "measured (median)", "bar", None)
+        load, cores = os.getloadavg()[0], os.cpu_count() or 1
+        print(f"load {load:.1f} on {cores} cores; medians of {RUNS} interleaved runs, in wall time")
+        if load > cores / 2:
+            print(
+                "the machine is busy: core dumps are read on two cores, so their ratio is too high"
+            )
+        row("what", "measured", "bar", None)
         start_up(env, Path(folder))
         core_dump(env, Path(folder))
         big_log(env, Path(folder))

@@ -171,12 +171,12 @@ def _environment(fragments: Sequence[Fragment]) -> Environment:
     )
     if path:
         model = _named_model(model or ModelFile(), path)
-        if "model.path" not in merged.where and "option.model" in merged.where:
-            at = merged.where["option.model"]
-            merged = replace(merged, where={**merged.where, "model.path": at})
-        if "model.quantization" not in merged.where and "model.path" in merged.where:
-            at = merged.where["model.path"]
-            merged = replace(merged, where={**merged.where, "model.quantization": at})
+        where = dict(merged.where)
+        if "option.model" in where:
+            where.setdefault("model.path", where["option.model"])
+        if "model.path" in where and model.quantization:
+            where.setdefault("model.quantization", where["model.path"])
+        merged = replace(merged, where=where)
     return replace(merged, model=model)
 
 

@@ -32,6 +32,13 @@ _SIGNALS = {
     "SIGFPE": 8, "SIGKILL": 9, "SIGUSR1": 10, "SIGSEGV": 11, "SIGUSR2": 12, "SIGPIPE": 13,
     "SIGALRM": 14, "SIGTERM": 15, "SIGXCPU": 24, "SIGXFSZ": 25, "SIGSYS": 31,
 }  # fmt: skip
+_EXCEPTIONS = {
+    "Lane Illegal Address": 1, "Lane User Stack Overflow": 2, "Device Hardware Stack Overflow": 3,
+    "Warp Illegal Instruction": 4, "Warp Out-of-range Address": 5, "Warp Misaligned Address": 6,
+    "Warp Invalid Address Space": 7, "Warp Invalid PC": 8, "Warp Hardware Stack Overflow": 9,
+    "Device Illegal Address": 10, "Lane Misaligned Address": 11, "Warp Assert": 12,
+    "Lane Syscall Error": 13, "Warp Illegal Address": 14,
+}  # fmt: skip
 _WRAP_LIMIT = 12
 _DEVICE_CLONE = re.compile(r"\s*\[clone (?P<kernel>[^\]]{1,2000})\]$")
 
@@ -45,6 +52,7 @@ class _State:
     command_line: tuple[str, ...] | None = None
     where: dict[str, Position] = field(default_factory=dict)
     exception: tuple[str, Position] | None = None
+    on_device: bool = False
 
 
 def _read(region: Region) -> Fragment:
@@ -198,6 +206,18 @@ def _exception(state: _State, item: Item) -> None:
     state.exception = (item.fields["exception_text"].strip(), item.at)
 
 
+def _focus(state: _State, _: Item) -> None:
+    state.on_device = True
+
+
+def _asserted(state: _State, item: Item) -> None:
+    """Read cuda-gdb's words for a failed assertion, which has no line about an exception."""
+    if state.on_device:
+        state.errors.append(
+            ErrorRecord(api="cuda-exception", message="Warp Assert", role=Role.CAUSE, at=item.at)
+        )
+
+
 def _triggered(state: _State, item: Item) -> None:
     """Read where the device stopped; this line alone names a device function that was inlined."""
     at = item.at
@@ -251,6 +271,8 @@ _HANDLERS = {
     "generated": _generated,
     "current": _current,
     "exception": _exception,
+    "focus": _focus,
+    "asserted": _asserted,
     "triggered": _triggered,
     "core_mismatch": _mismatch,
 }
@@ -267,7 +289,13 @@ def _merge_exceptions(errors: list[ErrorRecord]) -> tuple[ErrorRecord, ...]:
             texts.remove(twin)
             error = replace(error, file=twin.file, line=twin.line)  # noqa: PLW2901
         merged.append(error)
-    return (*merged, *texts)
+    return (*merged, *map(_numbered, texts))
+
+
+def _numbered(error: ErrorRecord) -> ErrorRecord:
+    """Give an exception that is known by its text alone, as in a GPU core, its number."""
+    code = _EXCEPTIONS.get(error.message or "")
+    return replace(error, code=code, name=f"CUDA_EXCEPTION_{code}") if code else error
 
 
 def _read_merged(region: Region) -> Fragment:

@@ -44,6 +44,8 @@ def _error(kind: str, fields: dict[str, str], line: str, at: Position) -> ErrorR
         return ErrorRecord(
             api=api, code=known.code if known else None, name=name, message=line.strip(), at=at
         )
+    if kind == "device_assert":
+        return _failed_on_device(fields, at)
     if kind == "clerror":
         return _coded("opencl", number(fields["cl_code"]), line.strip(), at)
     if kind == "cuda_text":
@@ -57,6 +59,20 @@ def _error(kind: str, fields: dict[str, str], line: str, at: Position) -> ErrorR
         message=error.message,
         file=fields.get("code_file"),
         line=number(fields.get("code_line")),
+        at=at,
+    )
+
+
+def _failed_on_device(fields: dict[str, str], at: Position) -> ErrorRecord:
+    """Return the error of an assertion in a kernel, which every thread that fails it prints."""
+    known = known_errors().by_name["cudaErrorAssert"]
+    return ErrorRecord(
+        api="cuda",
+        code=known.code,
+        name=known.name,
+        message=fields["assertion"],
+        file=fields["assert_file"],
+        line=number(fields["assert_line"]),
         at=at,
     )
 
@@ -99,11 +115,12 @@ FORMAT = Format(
         "ncclInternalError",
         "ncclRemoteError",
         "clEnqueue",
+        "], thread: [",
     ),
     opens=re.compile(
         r"[^\n]{0,400}?\b(?:cudaError[A-Z]|CUDA_ERROR_|hipError[A-Z]|CUBLAS_STATUS_|CUDNN_STATUS_"
         r"|VK_ERROR_|CL_[A-Z]{3}|(?:CUDA|HIP|ROCm)(?: Runtime| Driver)? error|nccl[A-Z]"
-        r"|cl[A-Z]\w{3,60} (?:failed|returned))"
+        r"|cl[A-Z]\w{3,60} (?:failed|returned))|[^\n]{0,2000}?: block: \[\d"
     ),
     read=_read,
     yields_to=("openclaw", "gdb", "ggml", "process_end"),

@@ -92,7 +92,8 @@ FORMAT = Format(
         r"[^\n]{0,240}?(?:Aborted|Segmentation fault|Bus error|Illegal instruction|Killed"
         r"|Floating point exception|terminate called|double free or|corrupted |smashing detected"
         r"|overflow detected|free\(\): |(?:munmap_chunk|realloc|malloc(?:_consolidate)?)\(\): "
-        r"|Assertion [`'])|  what\(\):  |exit status \d|exited with |Exit code: "
+        r"|Assertion [`']|exit status +\d|exited with (?:code|status) +\d|[Ee]xit [Cc]ode:? +\d)"
+        r"|  what\(\):  "
     ),
     read=_read,
     after=2,

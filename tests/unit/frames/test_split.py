@@ -1,5 +1,7 @@
 """Printed frames, taken apart."""
 
+import timeit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +53,82 @@ from triage.frames.split import split_frame
             "a=<error: Cannot access memory at 0x1>",
             ("f.c", 2),
         ),
+        # lambdas and operators, as gdb and as the demangler name them
+        (
+            "0x1 in operator() (__closure=0x2) at llm_engine.cpp:243",
+            "operator()",
+            "__closure=0x2",
+            ("llm_engine.cpp", 243),
+        ),
+        (
+            "llm::engine::generate()::<lambda(int)>::operator()(int) const (this=0x1) at e.cpp:9",
+            "llm::engine::generate()::<lambda(int)>::operator()(int) const",
+            "this=0x1",
+            ("e.cpp", 9),
+        ),
+        (
+            "std::__invoke_impl<void, llm::engine::generate()::<lambda()> > (__f=...) at i.h:61",
+            "std::__invoke_impl<void, llm::engine::generate()::<lambda()> >",
+            "__f=...",
+            ("i.h", 61),
+        ),
+        (
+            "A::operator->() const (this=0x1) at a.h:3",
+            "A::operator->() const",
+            "this=0x1",
+            ("a.h", 3),
+        ),
+        ("A::operator() (x=1) at a.h:3", "A::operator()", "x=1", ("a.h", 3)),
+        ("A::operator< (b=...) at a.h:3", "A::operator<", "b=...", ("a.h", 3)),
+        ("A::operator bool (this=0x1) at a.h:3", "A::operator bool", "this=0x1", ("a.h", 3)),
+        ("my_operator () at a.c:3", "my_operator", "", ("a.c", 3)),
+        ("my_operator (x=1) at a.c:3", "my_operator", "x=1", ("a.c", 3)),
+        (
+            "std::map<int, std::function<void (int)>, std::less<int> >::at (k=1) at m.h:2",
+            "std::map<int, std::function<void (int)>, std::less<int> >::at",
+            "k=1",
+            ("m.h", 2),
+        ),
+        (
+            "llm::(anonymous namespace)::cuda_backend::remap (this=0x1) at c.cu:211",
+            "llm::(anonymous namespace)::cuda_backend::remap",
+            "this=0x1",
+            ("c.cu", 211),
+        ),
+        # what compilers and linkers add
+        ("0x1 in f(int) [clone .cold] () at a.c:3", "f(int) [clone .cold]", "", ("a.c", 3)),
+        ("0x1 in f.part.0 () from /l.so", "f.part.0", "", "/l.so"),
+        (
+            "0x1 in pthread_cond_wait@@GLIBC_2.3.2 () from /lib/libc.so.6",
+            "pthread_cond_wait@@GLIBC_2.3.2",
+            "",
+            "/lib/libc.so.6",
+        ),
+        # values
+        (
+            "f (a={x = 1, y = {2, 3}}, b=0x1 <g(int)>) at a.c:3",
+            "f",
+            "a={x = 1, y = {2, 3}}, b=0x1 <g(int)>",
+            ("a.c", 3),
+        ),
+        (
+            'f (s="it\'s (", c=39 \'\\\'\', t="\\"") at a.c:3',
+            "f",
+            's="it\'s (", c=39 \'\\\'\', t="\\""',
+            ("a.c", 3),
+        ),
+        (
+            "f (op=@0x1: {<No data fields>}, n=-1) at a.c:3",
+            "f",
+            "op=@0x1: {<No data fields>}, n=-1",
+            ("a.c", 3),
+        ),
+        # places
+        ("f () at ../sysdeps/x/raise.c:26", "f", "", ("../sysdeps/x/raise.c", 26)),
+        ("f () at a.cpp:3:17", "f", "", ("a.cpp", 3)),
+        ("f (x=1) at C:\\src\\a b.cpp:3", "f", "x=1", ("C:\\src\\a b.cpp", 3)),
+        ("f at a.cpp:3", "f", None, ("a.cpp", 3)),
+        ("f from /l.so", "f", None, "/l.so"),
     ],
 )
 def test_parts(text, function, args, place) -> None:
@@ -68,10 +146,40 @@ def test_launch_geometry_is_not_part_of_the_name() -> None:
     assert (frame.file, frame.line) == ("b.cu", 20)
 
 
-def test_a_cut_argument_list_is_incomplete() -> None:
-    frame = split_frame('0x1 in foo (bar=1, text=0x2 "never clo')
-    assert frame.function == "foo"
-    assert not frame.complete
+@pytest.mark.parametrize(
+    ("text", "function"),
+    [
+        ('0x1 in foo (bar=1, text=0x2 "never clo', "foo"),
+        ("foo (this=0x1,", "foo"),
+        ("foo (a={b = (c", "foo"),
+        ("ns::f<int> (", "ns::f<int>"),
+        ("f (a=1) (b=2", "f (a=1)"),
+        ("f (a=1) something else", "f (a=1) something else"),
+        ("", None),
+        ("?? ()", None),
+        ("0x1 in ??", None),
+        (")>]} (", ")>]}"),
+    ],
+)
+def test_what_is_cut_or_unbalanced(text, function) -> None:
+    frame = split_frame(text)
+    assert frame.function == function
+    assert (frame.file, frame.line, frame.module) == (None, None, None)
+    assert frame.complete is (text in ("", "?? ()", "0x1 in ??", "f (a=1) something else"))
+
+
+def test_address_and_column() -> None:
+    assert split_frame("0x00007ffff7a42e07 in raise ()").address == "0x00007ffff7a42e07"
+    assert split_frame("main () at a.cpp:3:17").column == 17
+    assert split_frame("main () at a.cpp:3").address is None
+
+
+def test_time_is_linear() -> None:
+    def cost(count: int) -> float:
+        text = "f (a='(\"<" + "{('a" * count
+        return min(timeit.repeat(lambda: split_frame(text), number=1, repeat=5))
+
+    assert cost(40_000) < 40 * cost(4_000)
 
 
 _NAMES = st.from_regex(

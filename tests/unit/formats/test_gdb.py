@@ -1,0 +1,386 @@
+"""gdb's and cuda-gdb's text in the forms that the recordings do not have."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from triage.formats import Region
+from triage.formats.gdb import FORMAT
+from triage.model.crash import Fragment
+from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust
+from triage.text.line import Line
+
+HEAD = "Program terminated with signal SIGSEGV, Segmentation fault.\n"
+
+
+def read(text: str) -> Fragment:
+    lines = textwrap.dedent(text).strip("\n").split("\n")
+    return FORMAT.read(Region(tuple(Line(n, line) for n, line in enumerate(lines, 1))))
+
+
+def frames(thread: Thread) -> list[tuple[object, ...]]:
+    return [(f.index, f.function, f.file or f.module, f.line, f.at.line) for f in thread.frames]
+
+
+class TestFrames:
+    def test_wrapped_at_the_place(self):
+        fragment = read(
+            """
+            #0  0x00007ffff7a42e07 in llm::engine::load_model (this=0x1,
+                path="a (b) at c:1", n=3)
+                at /src/llm_engine.cpp:71
+            #1  0x00005555555551b5 in main ()
+                from /usr/lib/libengine.so
+            #2  0x00005555555551b6 in ?? ()
+            """
+        )
+        (thread,) = fragment.threads
+        assert frames(thread) == [
+            (0, "llm::engine::load_model", "/src/llm_engine.cpp", 71, 1),
+            (1, "main", "/usr/lib/libengine.so", None, 4),
+            (2, None, None, None, 6),
+        ]
+        assert thread.frames[0].args == 'this=0x1, path="a (b) at c:1", n=3'
+
+    def test_wrapping_ends_at_the_next_frame(self):
+        (thread,) = read("#0  f (a=1,\n#1  g () at g.c:2").threads
+        assert [(f.index, f.function) for f in thread.frames] == [(0, "f"), (1, "g")]
+
+    def test_locals_behind_a_frame_are_not_its_place(self):
+        (thread,) = read(
+            """
+            #0  f (a=1)
+                    n = 3
+                    where = "at x.c:9"
+            No locals.
+            #1  g () at g.c:2
+                    at = 12
+            """
+        ).threads
+        assert frames(thread) == [(0, "f", None, None, 1), (1, "g", "g.c", 2, 5)]
+
+    def test_signal_handler(self):
+        (thread,) = read(
+            """
+            #0  handler (signo=11) at h.c:3
+            #1  <signal handler called>
+            #2  0x1 in work () at w.c:4
+            """
+        ).threads
+        assert [f.kind for f in thread.frames] == [
+            FrameKind.HOST, FrameKind.SIGNAL_HANDLER, FrameKind.HOST,
+        ]  # fmt: skip
+        assert thread.frames[1].at.line == 2
+
+    def test_trust(self):
+        (thread,) = read(
+            "#0  0x1 in f () at a.c:1\n#1  0x2 in g () from /l.so\n#2  0x3 in ?? ()"
+        ).threads
+        assert [f.trust for f in thread.frames] == [
+            Trust.DEBUG_INFO, Trust.SYMBOL, Trust.ADDRESS_ONLY,
+        ]  # fmt: skip
+
+    def test_endless_recursion_is_cut(self):
+        text = "\n".join(f"#{n}  f () at a.c:1" for n in range(20_005))
+        (thread,) = read(text).threads
+        assert (len(thread.frames), thread.frames_omitted) == (20_000, 5)
+
+
+class TestThreads:
+    def test_headings(self):
+        fragment = read(
+            """
+            Thread 4 (Thread 0x7ffff0dff640 (LWP 104) "worker (4)"):
+            #0  a () at a.c:1
+            Thread 3 (Thread 0x7ffff15ff640 (LWP 103) (Exiting)):
+            #0  b () at a.c:1
+            Thread 2.1 (LWP 102):
+            #0  c () at a.c:1
+            Thread 1 (process 101):
+            #0  d () at a.c:1
+            """
+        )
+        assert [(t.id, t.tid, t.name) for t in fragment.threads] == [
+            ("4", 104, "worker (4)"), ("3", 103, None), ("2.1", 102, None), ("1", None, None),
+        ]  # fmt: skip
+
+    def test_crashed_is_the_one_that_got_the_signal(self):
+        fragment = read(
+            """
+            Thread 7 "claw" received signal SIGSEGV, Segmentation fault.
+            0x0000000000000001 in f () at a.c:1
+            1	    *p = 0;
+            Thread 8 (LWP 8):
+            #0  g () at g.c:1
+            Thread 7 (LWP 7):
+            #0  0x0000000000000001 in f () at a.c:1
+            #1  0x0000000000000002 in main () at a.c:9
+            """
+        )
+        assert [(t.id, t.crashed, len(t.frames)) for t in fragment.threads] == [
+            ("7", True, 2), ("8", False, 1),
+        ]  # fmt: skip
+        assert (fragment.signal.name, fragment.signal.number) == ("SIGSEGV", 11)
+        assert fragment.signal.at.line == 1
+
+    def test_stop_alone_is_a_stack_of_one_frame(self):
+        fragment = read(
+            """
+            Program received signal SIGFPE, Arithmetic exception.
+            [Switching to Thread 0x7ffff7d8a740 (LWP 9)]
+            0x0000000000000001 in divide (a=1, b=0)
+                at a.c:1
+            """
+        )
+        (thread,) = fragment.threads
+        assert thread.crashed
+        assert frames(thread) == [(0, "divide", "a.c", 1, 3)]
+
+    def test_bt_before_thread_apply_all(self):
+        fragment = read(
+            HEAD
+            + """
+#0  0x1 in f () at a.c:1
+[Current thread is 1 (Thread 0x7f (LWP 11))]
+#0  0x1 in f () at a.c:1
+#1  0x2 in main () at a.c:9
+Thread 2 (Thread 0x7e (LWP 12)):
+#0  0x3 in wait () at w.c:1
+Thread 1 (Thread 0x7f (LWP 11)):
+#0  0x1 in f () at a.c:1
+#1  0x2 in main () at a.c:9
+"""
+        )
+        assert [(t.id, t.tid, t.crashed, len(t.frames)) for t in fragment.threads] == [
+            ("1", 11, True, 2), ("2", 12, False, 1),
+        ]  # fmt: skip
+
+    def test_threads_of_a_pool_with_one_stack_stay_apart(self):
+        text = "\n".join(
+            f"Thread {n} (LWP {n}):\n#0  0x1 in wait () at w.c:1\n#1  0x2 in loop () at w.c:2"
+            for n in range(1, 200)
+        )
+        assert len(read(text).threads) == 199
+
+    def test_two_crashes_are_two_stacks(self):
+        fragment = read(
+            "#0  f () at a.c:1\n#1  main () at a.c:2\n#0  g () at a.c:1\n#1  main () at a.c:2"
+        )
+        assert [t.frames[0].function for t in fragment.threads] == ["f", "g"]
+
+
+class TestSignals:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "Program received signal SIGINT, Interrupt.",
+            "Program received signal SIGTRAP, Trace/breakpoint trap.",
+            'Thread 3 "x" received signal SIG34, Real-time event 34.',
+        ],
+    )
+    def test_of_the_debugger_and_of_threads_are_no_crash(self, line: str):
+        assert read(line + "\n0x1 in f () at a.c:1").signal is None
+
+    @pytest.mark.parametrize(
+        ("line", "name", "number"),
+        [
+            ("Program terminated with signal SIGABRT, Aborted.", "SIGABRT", 6),
+            ("Program terminated with signal SIGKILL, Killed.", "SIGKILL", 9),
+            ("Program terminated with signal 31, Bad system call.", "31", None),
+            ("Program received signal SIGBUS, Bus error.", "SIGBUS", 7),
+            (
+                "Program received signal EXC_BAD_ACCESS, Could not access memory.",
+                "EXC_BAD_ACCESS",
+                None,
+            ),
+        ],
+    )
+    def test_crashes(self, line: str, name: str, number: int | None):
+        signal = read(line).signal
+        assert (signal.name, signal.number, signal.at.line) == (name, number, 1)
+
+    def test_core_of_another_program_is_said(self):
+        fragment = read("warning: core file may not match specified executable file.\n#0  f ()")
+        assert [(w.code, w.at.line) for w in fragment.warnings] == [("binary-mismatch", 1)]
+
+
+class TestGpu:
+    def test_kernel_with_template_and_launch(self):
+        (thread,) = read(
+            "#0  0x1 in remap_kernel<float, 2><<<(4,1,1),(128,1,1)>>> (n=1) at b.cu:20"
+        ).threads
+        (frame,) = thread.frames
+        assert thread.kind is ThreadKind.GPU
+        assert (frame.function, frame.launch) == (
+            "remap_kernel<float, 2>",
+            "<<<(4,1,1),(128,1,1)>>>",
+        )
+
+    def test_gpu_stack_is_the_crashed_one(self):
+        fragment = read(
+            """
+            CUDA Exception: Warp Illegal Address
+            The exception was triggered at PC 0x10
+            Thread 1 "x" received signal CUDA_EXCEPTION_14, Warp Illegal Address.
+            [Switching focus to CUDA kernel 0, grid 1, block (8,0,0), thread (24,0,0), device 0]
+            #0  0x10 in kernel<<<(1,1,1),(1,1,1)>>> () at b.cu:20
+            Thread 1 (LWP 7):
+            #0  0x2 in cudaStreamSynchronize ()
+            """
+        )
+        assert [(t.kind, t.crashed) for t in fragment.threads] == [
+            (ThreadKind.GPU, True), (ThreadKind.HOST, False),
+        ]  # fmt: skip
+        (error,) = fragment.errors
+        assert (error.code, error.message, error.at.line) == (14, "Warp Illegal Address", 3)
+        assert fragment.signal is None
+
+    def test_function_that_was_inlined(self):
+        (thread,) = read(
+            """
+            CUDA Exception: Warp Illegal Address
+            The exception was triggered at PC 0x10  store(int*) [clone kernel<int>(int*)]  (b.cu:26)
+            #0  0x20 in kernel<<<(1,1,1),(1,1,1)>>> () at b.cu:36
+            """
+        ).threads
+        assert [(f.index, f.function, f.inlined) for f in thread.frames] == [
+            (0, "store(int*)", True), (1, "kernel", False),
+        ]  # fmt: skip
+
+    def test_exception_in_the_frame_that_bt_shows_is_not_put_on_top_twice(self):
+        (thread,) = read(
+            """
+            CUDA Exception: Warp Illegal Address
+            The exception was triggered at PC 0x10  kernel  (b.cu:36)
+            #0  0x20 in kernel<<<(1,1,1),(1,1,1)>>> () at b.cu:36
+            """
+        ).threads
+        assert len(thread.frames) == 1
+
+    @pytest.mark.parametrize(
+        ("text", "code"),
+        [("Lane User Stack Overflow", 2), ("Warp Assert", 12), ("Something New", None)],
+    )
+    def test_exception_without_its_number(self, text: str, code: int | None):
+        (error,) = read(f"CUDA Exception: {text}\nThe exception was triggered at PC 0x10").errors
+        assert (error.api, error.code, error.message) == ("cuda-exception", code, text)
+
+    def test_assertion_is_one_on_the_device_only_in_its_focus(self):
+        focus = (
+            "[Current focus set to CUDA kernel 0, grid 3, block (0,0,0), thread (32,0,0), device 0,"
+            " sm 124, warp 1, lane 0]\n"
+        )
+        assert read("Assertion failed.\n#0  f ()").errors == ()
+        (error,) = read(focus + "\nAssertion failed.\n#0  f ()").errors
+        assert (error.code, error.at.line) == (12, 3)
+
+
+# ---- what gdb prints is read back --------------------------------------------------------------
+
+_WORD = st.from_regex(r"[a-z_][a-z0-9_]{0,6}", fullmatch=True)
+_TYPES = st.sampled_from(
+    ["int", "float const*", "std::pair<int, char>", "void (*)(int)", "ns::{lambda(int)#1}", "2ul"]
+)
+_TEMPLATES = st.one_of(
+    st.just(""), st.lists(_TYPES, min_size=1, max_size=2).map(lambda t: f"<{', '.join(t)} >")
+)
+_PARTS = st.one_of(
+    st.tuples(_WORD, _TEMPLATES).map("".join),
+    st.just("(anonymous namespace)"),
+    st.just("{lambda(int, char)#2}"),
+)
+_LAST = st.one_of(
+    st.tuples(_WORD, _TEMPLATES).map("".join),
+    st.sampled_from(
+        ["operator()", "operator<<", "operator->", "operator[]", "operator bool", "~a"]
+    ),
+)
+_TAIL = st.sampled_from(
+    ["", "", "", "(int)", "(int, a<b>) const", "[abi:cxx11](int)", "(int) [clone .cold]"]
+)
+FUNCTIONS = st.builds(
+    lambda parts, last, tail: "::".join([*parts, last]) + tail,
+    st.lists(_PARTS, max_size=2),
+    _LAST,
+    _TAIL,
+)
+VALUES = st.sampled_from(
+    [
+        "1",
+        "0x7f",
+        "<optimized out>",
+        '0x1 "a (b) at c.c:1"',
+        "40 '('",
+        "...",
+        "{x = 1, y = {2}}",
+        '"\\""',
+    ]
+)
+ARGUMENTS = st.lists(st.tuples(_WORD, VALUES).map("=".join), max_size=3).map(", ".join)
+FILES = st.from_regex(r"(/|\.\./)?[a-z]{1,4}(/[a-z .-]{1,6}[a-z])?\.(c|cpp|cu|h)", fullmatch=True)
+FRAMES = st.builds(
+    lambda address, function, args, file, line, module: Frame(
+        index=0,
+        address=f"0x{address:016x}" if address else None,
+        function=function,
+        args=args,
+        file=file if line else None,
+        line=line or None,
+        module=None if line else module,
+    ),
+    st.integers(0, 2**64 - 1),
+    st.one_of(FUNCTIONS, st.none()),
+    ARGUMENTS,
+    FILES,
+    st.integers(0, 99_999),
+    st.sampled_from([None, "/usr/lib/libcuda.so.1", "/opt/a b/lib.so"]),
+)
+STACKS = st.lists(
+    st.lists(FRAMES, min_size=1, max_size=5),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda s: s[0].function,
+)
+
+
+def printed(frame: Frame, index: int, *, wrap: bool) -> str:
+    place = ""
+    if frame.file:
+        place = f"at {frame.file}:{frame.line}"
+    elif frame.module:
+        place = f"from {frame.module}"
+    head = f"#{index:<3}" + (f"{frame.address} in " if frame.address else "")
+    args = frame.args or ""
+    if wrap:
+        args = args.replace(", ", ",\n    ")
+    gap = "\n    " if wrap else " "
+    return f"{head}{frame.function or '??'} ({args})" + (gap + place if place else "")
+
+
+@settings(max_examples=100, deadline=None)
+@given(STACKS, st.booleans())
+@example([[Frame(index=0, function="f", args='a=1, b="x"', file="a b.c", line=1)]], True)
+def test_property_what_gdb_prints_is_read_back(stacks: list[list[Frame]], wrap: bool):
+    text = HEAD
+    for number, stack in enumerate(stacks, 1):
+        text += f"\nThread {number} (Thread 0x7f{number} (LWP {100 + number})):\n"
+        text += "".join(printed(f, n, wrap=wrap) + "\n" for n, f in enumerate(stack))
+    threads = read(text).threads
+    assert [(t.id, t.tid) for t in threads] == [
+        (str(n), 100 + n) for n in range(1, len(stacks) + 1)
+    ]
+    lines = text.strip("\n").split("\n")
+    for thread, stack in zip(threads, stacks, strict=True):
+        assert [
+            (f.index, f.address, f.function, f.args, f.file, f.line, f.module)
+            for f in thread.frames
+        ] == [
+            (n, f.address, f.function, f.args, f.file, f.line, f.module)
+            for n, f in enumerate(stack)
+        ]
+        assert all(re.match(rf"#{f.index} ", lines[f.at.line - 1]) for f in thread.frames)
