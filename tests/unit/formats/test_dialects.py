@@ -60,8 +60,8 @@ class TestProcessEnd:
         ("text", "expected"),
         [
             (
-                "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc",
-                ("cxx", None, "std::bad_alloc", "std::bad_alloc", None, None),
+                "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  no",
+                ("cxx", None, "std::bad_alloc", "no", None, None),
             ),
             (
                 "terminate called without an active exception",
@@ -167,7 +167,8 @@ class TestGpuApi:
     )
     def test_assertion_in_a_kernel(self, function: str):
         lines = [
-            f"/src/Index.cu:92: {function}: block: [0,0,0], thread: [{n},0,0] Assertion `a < b` failed."
+            f"/src/Index.cu:92: {function}: block: [0,0,0], thread: [{n},0,0] "
+            "Assertion `a < b` failed."
             for n in range(64)
         ]
         (error,) = crash_of("\n".join(lines)).errors
@@ -179,7 +180,7 @@ class TestGpuApi:
 class TestKernel:
     def test_segfault(self):
         crash = crash_of(
-            "[ 12.3] claw[4242]: segfault at 7f00dead ip 000055aa sp 00007ffd error 6 in claw[55aa+1000]"
+            "[ 12.3] claw[4242]: segfault at 7f00dead ip 55aa sp 7ffd error 6 in claw[55aa+1000]"
         )
         assert (crash.signal.name, crash.signal.fault_address) == ("SIGSEGV", "0x7f00dead")
 
@@ -259,12 +260,12 @@ class TestGgml:
                 ("engine", "ggml_abort", "fatal error", "/src/ggml-cuda.cu", 9),
             ),
             (
-                "CUDA error: out of memory\n  current device: 0, in function alloc at /src/ggml-cuda.cu:9",
-                ("cuda", "cudaErrorMemoryAllocation", "out of memory", "/src/ggml-cuda.cu", 9),
+                "CUDA error: out of memory\n  current device: 0, in function alloc at a.cu:9",
+                ("cuda", "cudaErrorMemoryAllocation", "out of memory", "a.cu", 9),
             ),
             (
-                "ROCm error: out of memory\n  current device: 0, in function alloc at /src/ggml-cuda.cu:9",
-                ("hip", "hipErrorOutOfMemory", "out of memory", "/src/ggml-cuda.cu", 9),
+                "ROCm error: out of memory\n  current device: 0, in function alloc at a.cu:9",
+                ("hip", "hipErrorOutOfMemory", "out of memory", "a.cu", 9),
             ),
         ],
     )
@@ -359,7 +360,7 @@ class TestPython:
 
 class TestSanitizer:
     TEXT = """
-        ==7==ERROR: AddressSanitizer: SEGV on unknown address 0x000000000010 (pc 0x1 bp 0x2 sp 0x3 T0)
+        ==7==ERROR: AddressSanitizer: SEGV on unknown address 0x000000000010 (pc 0x1 T0)
         ==7==The signal is caused by a WRITE memory access.
             #0 0x55aa in llm::store(int, std::pair<int, int>) /src/kv cache.cpp:71:9
             #1 0x55ab in main (/opt/claw+0x1234) (BuildId: 00ff)
