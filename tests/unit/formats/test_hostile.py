@@ -21,7 +21,7 @@ from triage.text.decode import MAX_LINE
 from triage.text.line import Line
 from triage.text.locate import runs
 
-LIMIT_S = 0.3
+LIMIT_S = 3.0
 """Seconds for 200 lines of the greatest length that is read."""
 
 UNITS = [
