@@ -99,18 +99,23 @@ def _report(error: BaseException) -> int:
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return _INTERRUPTED
     if isinstance(error, BrokenPipeError):
-        # Nobody is left to be told; keep the interpreter from trying when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return _READER_GONE
     if isinstance(error, OSError):
         what = f"{error.filename}: " if error.filename else ""
         _complain(f"{what}{error.strerror or error}", "check free space and permissions")
+        _drop_output()
         return int(ExitCode.INPUT)
     _complain(
         f"internal error: {type(error).__name__}: {error}",
         "this is a bug in clawtriage: run `clawtriage --debug ...` and report what it prints",
     )
     return 1
+
+
+def _drop_output() -> None:
+    """Keep the interpreter from writing what is left when it ends: that failed already."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _flush() -> None:

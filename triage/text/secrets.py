@@ -39,7 +39,8 @@ class Rule:
     contexts: frozenset[Context] = frozenset(Context)
 
 
-_QUOTED = r"\"(?:[^\"\\]|\\.)*+\"?|'(?:[^'\\]|\\.)*+'?"
+# Atomic groups, not possessive ones: Python 3.11.2 lets `(?:…)*+` take too much.
+_QUOTED = r"\"(?>(?:[^\"\\]|\\.)*)\"?|'(?>(?:[^'\\]|\\.)*)'?"
 _NAME = (
     r"(?:token|secret|password|passwd|passphrase|credentials?"
     r"|(?:api|access|private|secret)[_-]?key)(?:_id|_value|_base)?"
@@ -162,7 +163,7 @@ RULES = (
     _prompt(
         "prompt",
         r"(?<![\w-])--(?:system-|negative-)?prompt(?:=|\s{1,4})"
-        rf"(?P<secret>{_QUOTED}|[^\s\"'-](?:(?!\s-)[^\n])*+)",
+        rf"(?P<secret>{_QUOTED}|[^\s\"'-](?>(?:(?!\s-)[^\n])*))",
     ),
     _prompt("-p", rf"(?<![\w-])-p\s{{1,4}}(?P<secret>{_QUOTED})"),
     _prompt(
@@ -178,7 +179,7 @@ RULES = (
         ("@",),
         re.compile(
             r"(?<![A-Za-z0-9._%+-])(?P<secret>[A-Za-z0-9._%+-]{1,64}+@"
-            r"[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+){1,8}+)(?![A-Za-z0-9_@-])"
+            r"[A-Za-z0-9-]{1,63}+(?>(?:\.[A-Za-z0-9-]{1,63}+){1,8}))(?![A-Za-z0-9_@-])"
         ),
         is_email,
     ),
