@@ -14,6 +14,8 @@ from triage.resources import data_dir
 
 _COLUMNS = 5
 _SHORT = 8
+_TIMINGS = {**{timing.value: timing for timing in Timing}, "-": None}
+_STICKY = {"sticky": True, "clear": False, "-": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,15 @@ def known_errors() -> ErrorTable:
             if len(cells) != _COLUMNS or not cells[0].lstrip("-").isdigit():
                 raise PackError([f"{path.name}:{number}: five columns are wanted, code first"])
             code, name, timing, sticky, text = cells
+            if timing not in _TIMINGS or sticky not in _STICKY:
+                raise PackError([f"{path.name}:{number}: {timing} and {sticky} are not known here"])
             known = KnownError(
                 api=path.stem,
                 code=int(code),
                 name=name,
                 text=text,
-                timing=Timing(timing) if timing != "-" else None,
-                sticky={"sticky": True, "clear": False}.get(sticky),
+                timing=_TIMINGS[timing],
+                sticky=_STICKY[sticky],
             )
             table.by_name[name] = known
             table.by_code.setdefault((path.stem, int(code)), known)

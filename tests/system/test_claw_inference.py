@@ -244,6 +244,13 @@ class TestQuantizationByCoreAlone:
         evidence = quantized.diagnoses[0].evidence
         assert ("model.quantization", "Q5_K_M") in [(e.field, e.text) for e in evidence]
 
+    def test_evidence_names_the_command_line_and_the_variable_that_is_not_set(
+        self, quantized: Report
+    ):
+        evidence = {e.field: e.text for e in quantized.diagnoses[0].evidence}
+        assert evidence["option.model"].endswith("/models/tiny-llama-Q5_K_M.gguf")
+        assert evidence["variable.CLAW_VRAM_LIMIT"] == "CLAW_VRAM_LIMIT is not set"
+
     def test_remedy(self, quantized: Report):
         remedy = quantized.diagnoses[0].remedy
         assert remedy is not None

@@ -130,7 +130,7 @@ class _Window:
         tail = self._last_lines(TAIL_LINES)
         lines = self._result.lines
         place = bisect_left(lines, tail[0]) if tail else len(lines)
-        lines[place:] = sorted({**dict(lines[place:]), **dict(tail)}.items())
+        lines[place:] = tail
 
 
 def _around(rows: Sequence[int], count: int, owed: int, head: int) -> Iterator[int]:

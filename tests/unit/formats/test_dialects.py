@@ -278,7 +278,7 @@ class TestOpenClaw:
     def test_other_programs_with_levels_are_left_alone(self):
         crash = crash_of("[INFO] started\n[ERROR] cannot open x\n[FATAL] giving up")
         assert crash.engine is None
-        assert [e for e in crash.errors if e.name] == []
+        assert crash.errors == ()
 
     def test_crash_line_alone_names_the_engine(self):
         crash = crash_of("[ERROR] clw-llm-crash: LLM backend failed at f(a, b) (line 12, a b.cpp)")

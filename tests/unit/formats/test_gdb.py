@@ -160,6 +160,11 @@ Thread 1 (Thread 0x7f (LWP 11)):
             ("1", 11, True, 2), ("2", 12, False, 1),
         ]  # fmt: skip
 
+    def test_bt_of_one_of_two_threads_with_the_same_stack(self):
+        stack = "#0  0x1 in wait () at w.c:1\n#1  0x2 in main () at w.c:2\n"
+        threads = read(f"{stack}Thread 1 (LWP 1):\n{stack}Thread 2 (LWP 2):\n{stack}").threads
+        assert [t.id for t in threads] == ["1", "2"]
+
     def test_threads_of_a_pool_with_one_stack_stay_apart(self):
         text = "\n".join(
             f"Thread {n} (LWP {n}):\n#0  0x1 in wait () at w.c:1\n#1  0x2 in loop () at w.c:2"

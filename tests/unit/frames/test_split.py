@@ -123,6 +123,7 @@ from triage.frames.split import split_frame
             "op=@0x1: {<No data fields>}, n=-1",
             ("a.c", 3),
         ),
+        ("f (a=it's, b=(it's)) at a.c:3", "f", "a=it's, b=(it's)", ("a.c", 3)),
         # places
         ("f () at ../sysdeps/x/raise.c:26", "f", "", ("../sysdeps/x/raise.c", 26)),
         ("f () at a.cpp:3:17", "f", "", ("a.cpp", 3)),

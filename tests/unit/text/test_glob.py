@@ -23,6 +23,8 @@ def reference(pattern: str, text: str) -> bool:
 @example("*", "")
 @example("", "")
 @example("ab*b", "ab")
+@example("*a*a*", "a")
+@example("*ab*ba*", "aba")
 @example("a*b*a", "aba")
 def test_like_the_regular_expression(pattern: str, text: str):
     assert glob_match(pattern, text) == reference(pattern, text)

@@ -76,17 +76,17 @@ def test_outer_column_counts_where_two_say_the_same():
         "[New LWP 4242]",
         "[Current thread is 1 (LWP 4242)]",
         "llm_engine.cpp:1423: GGML_ASSERT(n > 0) failed",
-        "a | b",
         "2026-01-02T03:04:05Z",
         "[7] too short for a process id",
         REST,
     ],
 )
 def test_what_is_no_column_stays(text: str):
-    if text == "a | b":
-        assert split_prefix(text)[1] == "b"  # a name and a bar are what docker compose writes
-    else:
-        assert split_prefix(text) == (NO_PREFIX, text)
+    assert split_prefix(text) == (NO_PREFIX, text)
+
+
+def test_a_name_and_a_bar_are_a_column_of_docker_compose():
+    assert split_prefix("a | b") == (Prefix(process="a"), "b")
 
 
 @pytest.mark.parametrize(
