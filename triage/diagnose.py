@@ -54,8 +54,6 @@ def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
     facts = Facts(crash)
     families = knowledge.families()
     matches = _matches(facts, knowledge)
-    if not crash.is_crash and not matches and not _family_of_lines(facts, families):
-        return Diagnosed(verdict=Verdict.NO_CRASH)
     diagnoses = tuple(_diagnosis(match, facts, families) for match in matches)
     if diagnoses and diagnoses[0].level is not Level.HINT:
         return Diagnosed(
@@ -65,6 +63,8 @@ def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
             action=diagnoses[0].action or Action.COLLECT_MORE,
         )
     family, evidence = _family(diagnoses, facts, families)
+    if not crash.is_crash and not _tells_of_failure(evidence):
+        return Diagnosed(verdict=Verdict.NO_CRASH)
     known = families.get(family) if family else None
     return Diagnosed(
         verdict=Verdict.UNKNOWN,
@@ -74,12 +74,6 @@ def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
         action=(known.action if known else None) or Action.COLLECT_MORE,
         next_evidence=_next_evidence(crash, known),
     )
-
-
-def _family_of_lines(facts: Facts, families: Mapping[str, Family]) -> bool:
-    """Tell whether a line is a failure's words, where no format knows the failure."""
-    _, evidence = _family((), facts, families)
-    return any(e.field == "log.line" for e in evidence)
 
 
 def detect_engine(crash: Crash, knowledge: Knowledge) -> Engine | None:
@@ -96,7 +90,11 @@ def _matches(facts: Facts, knowledge: Knowledge) -> list[Match]:
     found = [match_signature(s, facts) for s in knowledge.candidates(facts.words())]
     matches = [match for match in found if match]
     if not facts.crash.is_crash:
-        matches = [match for match in matches if _tells_of_failure(match)]
+        matches = [
+            match
+            for match in matches
+            if match.level is not Level.HINT and _tells_of_failure(match.evidence)
+        ]
     return sorted(matches, key=_rank)[:MAX_DIAGNOSES]
 
 
@@ -105,12 +103,12 @@ def _rank(match: Match) -> tuple[int, float, int, str]:
     return level, -match.confidence, -len(match.evidence), match.signature.id
 
 
-def _tells_of_failure(match: Match) -> bool:
-    """Tell whether a match is on a failure's words, where no format knows the failure.
+def _tells_of_failure(evidence: Iterable[Evidence]) -> bool:
+    """Tell whether a line is a failure's words, where no format knows the failure.
 
     Settings alone, however bad, are no crash.
     """
-    return match.level is not Level.HINT and any(e.field == "log.line" for e in match.evidence)
+    return any(e.field == "log.line" for e in evidence)
 
 
 def _diagnosis(match: Match, facts: Facts, families: Mapping[str, Family]) -> Diagnosis:
@@ -137,13 +135,16 @@ def fill_remedy(signature: Signature, facts: Facts) -> Remedy | None:
         return None
     figures: dict[str, Figure] = {}
 
-    def lookup(name: str) -> str | None:
-        if "." in name:
-            value = facts.value(name)
-            return None if value is None else str(value)
+    def figure(name: str) -> Figure:
         if name not in figures:
             figures[name] = calculate(name, facts)
-        return figures[name].value
+        return figures[name]
+
+    def lookup(name: str) -> str | None:
+        if "." not in name:
+            return figure(name).value
+        value = facts.value(name)
+        return None if value is None else str(value)
 
     def filled(text: str | None) -> str | None:
         return None if text is None else fill(text, lookup)
@@ -158,7 +159,7 @@ def fill_remedy(signature: Signature, facts: Facts) -> Remedy | None:
         for step in remedy.steps
     )
     verify = tuple(replace(check, command=fill(check.command, lookup)) for check in remedy.verify)
-    shown = tuple(calculate(name, facts).calculation for name in signature.calculate)
+    shown = tuple(figure(name).calculation for name in signature.calculate)
     return replace(remedy, steps=steps, verify=verify, calculations=shown)
 
 

@@ -23,23 +23,19 @@ _VARIABLE = re.compile(r"0x[0-9a-fA-F]+|\d+|/\S+")
 
 def fingerprint(crash: Crash) -> Fingerprint | None:
     """Return a crash's fingerprint; None where nothing identifies it."""
-    error = next(iter(_telling(crash)), None)
+    error = min(crash.errors, key=lambda e: (e.api == "engine", e.code is None), default=None)
     names = _frame_names(crash, error)
     inputs = [_class_of(crash, error), *names]
     if not names and error and error.message:
         inputs.append(_VARIABLE.sub("#", error.message)[:120])
     kept = tuple(part for part in inputs if part)
-    if not kept or kept == ("",):
+    if not kept:
         return None
     digest = hashlib.sha256("\x1f".join((str(ALGORITHM), *kept)).encode("utf-8", "replace"))
     title = " | ".join(name.rsplit("::", 1)[-1] for name in names) or " | ".join(kept)
     return Fingerprint(
         value=digest.hexdigest()[:16], title=title[:255], algorithm=ALGORITHM, inputs=kept
     )
-
-
-def _telling(crash: Crash) -> list[ErrorRecord]:
-    return sorted(crash.errors, key=lambda e: (e.api == "engine", e.code is None))
 
 
 def _class_of(crash: Crash, error: ErrorRecord | None) -> str:

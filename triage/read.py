@@ -16,8 +16,10 @@ from triage.knowledge import noise_lists
 from triage.model.crash import Crash, Fragment, LogLine, ReportWarning
 from triage.model.position import Position
 from triage.model.report import Input, InputKind
+from triage.text.decode import clean
 from triage.text.line import Line
 from triage.text.locate import runs
+from triage.text.prefix import to_line
 
 if TYPE_CHECKING:
     from triage.debugger.early import EarlyRead
@@ -32,8 +34,7 @@ class ReadOptions:
     """What a reader needs beside the inputs.
 
     `early` is a core dump that is being read already. `variables` are the environment variables
-    that signatures ask about; `log_literals` (lower case) mark the lines
-    that they ask about.
+    that signatures ask about; `log_literals` (lower case) mark the lines that they ask about.
     """
 
     binary: Path | None = None
@@ -77,9 +78,6 @@ def read_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> ReadResult:
 
 def read_text(text: str, options: ReadOptions, *, name: str = "text") -> ReadResult:
     """Read a text that is already in memory, such as a signature's example."""
-    from triage.text.decode import clean  # used by the tools of pack authors alone
-    from triage.text.prefix import to_line
-
     lines = tuple(to_line(n, line) for n, line in enumerate(clean(text).split("\n"), 1))
     info = Input(id=0, name=name, kind=InputKind.TEXT, size=len(text.encode()))
     return read_loaded([Loaded(input=info, lines=lines)], options)

@@ -225,16 +225,16 @@ class MiSession:
 
     def _take_errors(self, fd: int) -> None:
         data = _read(fd)
-        if data:
-            self._errors = (self._errors + data)[-_KEPT_ERRORS:]
-        elif data is not None:
+        self._keep_errors(data)
+        if data == b"":
             self._selector.unregister(_stream(self._process.stderr))
+
+    def _keep_errors(self, data: bytes | None) -> None:
+        self._errors = (self._errors + (data or b""))[-_KEPT_ERRORS:]
 
     def _end(self, outcome: Outcome) -> None:
         # What gdb said last may still stand in the pipe.
-        descriptor = _stream(self._process.stderr).fileno()
-        if data := _read(descriptor):
-            self._errors = (self._errors + data)[-_KEPT_ERRORS:]
+        self._keep_errors(_read(_stream(self._process.stderr).fileno()))
         self.outcome = outcome
         self.close()
 

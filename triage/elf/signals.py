@@ -78,6 +78,9 @@ _CODES: Final = {
 _FAULTS: Final = frozenset({"SIGILL", "SIGFPE", "SIGSEGV", "SIGBUS"})
 
 
+NUMBERS: Final = {name: number for number, name in SIGNALS.items()}
+
+
 def signal_name(number: int) -> str:
     """Return a signal's name; one without a name keeps its number."""
     return SIGNALS.get(number, f"SIG{number}")

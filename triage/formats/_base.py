@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from lark import Token, Tree
 
-from triage.model.crash import Fragment
+from triage.elf.signals import NUMBERS
+from triage.knowledge import error_by_text
+from triage.model.crash import ErrorRecord, Fragment, Signal
 from triage.model.position import Position
 from triage.parse.grammar import Grammar, load_grammar
 from triage.text.line import Line
@@ -117,3 +119,20 @@ def number(text: str | None) -> int | None:
     except ValueError:
         return None
     return value if abs(value) < 1 << 64 else None
+
+
+def named_signal(name: str, at: Position, *, fault_address: str | None = None) -> Signal:
+    """Return the signal of a name, with the number that Linux gives it."""
+    return Signal(name=name, number=NUMBERS.get(name), fault_address=fault_address, at=at)
+
+
+def described_error(api: str, text: str, at: Position) -> ErrorRecord:
+    """Return the error that an API describes in words, with its name where the words are known."""
+    known = error_by_text(api, text)
+    return ErrorRecord(
+        api=api,
+        code=known.code if known else None,
+        name=known.name if known else None,
+        message=text,
+        at=at,
+    )

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from triage.formats._base import Format, Item, Region, number, reading
-from triage.knowledge import error_by_text
+from triage.formats._base import Format, Item, Region, described_error, number, reading
 from triage.model.crash import ErrorRecord, Fragment
 
 
@@ -34,14 +33,7 @@ def _error(item: Item) -> ErrorRecord:
     fields = item.fields
     if item.kind == "device_error":
         api = "cuda" if fields["device_api"] == "CUDA" else "hip"
-        known = error_by_text(api, fields["device_text"])
-        return ErrorRecord(
-            api=api,
-            code=known.code if known else None,
-            name=known.name if known else None,
-            message=fields["device_text"].strip(),
-            at=item.at,
-        )
+        return described_error(api, fields["device_text"].strip(), item.at)
     prefix = {"check": "check", "old_check": "old", "abort": "abort"}[item.kind]
     is_check = item.kind != "abort"
     text = fields["old_check" if item.kind == "old_check" else prefix]

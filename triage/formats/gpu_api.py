@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 
-from triage.formats._base import Format, Region, number, reading
-from triage.knowledge import error_by_text, known_errors
+from triage.formats._base import Format, Item, Region, described_error, number, reading
 from triage.model.crash import ErrorRecord, Fragment
 from triage.model.position import Position
 
@@ -26,71 +25,47 @@ _PREFIXES = (
 
 
 def _read(region: Region) -> Fragment:
+    """Read names, numbers and texts as printed; joining fills in what the tables know of them."""
     source = reading(region, "gpu_api")
-    errors: list[ErrorRecord] = []
-    for item in source.items():
-        kind, at, fields = item.kind, item.at, item.fields
-        error = _error(kind, fields, item.text, at)
-        if error is not None:
-            errors.append(error)
-    return Fragment(dialect="gpu_api", errors=tuple(errors), claimed=frozenset(source.claimed))
+    errors = tuple(_error(item) for item in source.items())
+    return Fragment(dialect="gpu_api", errors=errors, claimed=frozenset(source.claimed))
 
 
-def _error(kind: str, fields: dict[str, str], line: str, at: Position) -> ErrorRecord | None:
-    if kind == "name":
+def _error(item: Item) -> ErrorRecord:
+    fields, at = item.fields, item.at
+    if item.kind == "name":
         name = fields["api_name"]
         api = next(api for prefix, api in _PREFIXES if name.startswith(prefix))
-        known = known_errors().by_name.get(name)
-        return ErrorRecord(
-            api=api, code=known.code if known else None, name=name, message=line.strip(), at=at
-        )
-    if kind == "device_assert":
+        return ErrorRecord(api=api, name=name, message=item.text.strip(), at=at)
+    if item.kind == "device_assert":
         return _failed_on_device(fields, at)
-    if kind == "clerror":
-        return _coded("opencl", number(fields["cl_code"]), line.strip(), at)
-    if kind == "cuda_text":
-        return _by_text("hip" if fields["text_api"] != "CUDA" else "cuda", fields["text"], at)
-    api = "hip" if fields["code_api"] != "CUDA" else "cuda"
-    error = _coded(api, number(fields["code"]), fields.get("code_text"), at)
+    if item.kind == "clerror":
+        code = number(fields["cl_code"])
+        return ErrorRecord(api="opencl", code=code, message=item.text.strip(), at=at)
+    if item.kind == "cuda_text":
+        return described_error(_api(fields["text_api"]), fields["text"], at)
     return ErrorRecord(
-        api=error.api,
-        code=error.code,
-        name=error.name,
-        message=error.message,
+        api=_api(fields["code_api"]),
+        code=number(fields["code"]),
+        message=fields.get("code_text"),
         file=fields.get("code_file"),
         line=number(fields.get("code_line")),
         at=at,
     )
 
 
+def _api(word: str) -> str:
+    return "cuda" if word == "CUDA" else "hip"
+
+
 def _failed_on_device(fields: dict[str, str], at: Position) -> ErrorRecord:
     """Return the error of an assertion in a kernel, which every thread that fails it prints."""
-    known = known_errors().by_name["cudaErrorAssert"]
     return ErrorRecord(
         api="cuda",
-        code=known.code,
-        name=known.name,
+        name="cudaErrorAssert",
         message=fields["assertion"],
         file=fields["assert_file"],
         line=number(fields["assert_line"]),
-        at=at,
-    )
-
-
-def _coded(api: str, code: int | None, message: str | None, at: Position) -> ErrorRecord:
-    known = known_errors().by_code.get((api, code)) if code is not None else None
-    return ErrorRecord(
-        api=api, code=code, name=known.name if known else None, message=message, at=at
-    )
-
-
-def _by_text(api: str, text: str, at: Position) -> ErrorRecord:
-    known = error_by_text(api, text)
-    return ErrorRecord(
-        api=api,
-        code=known.code if known else None,
-        name=known.name if known else None,
-        message=text,
         at=at,
     )
 

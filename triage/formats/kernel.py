@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from triage.formats._base import Format, Region, number, reading
+from triage.formats._base import Format, Region, named_signal, number, reading
 from triage.model.crash import ErrorRecord, Fragment, Signal
 from triage.model.position import Position
 
-_TRAPS = {"invalid opcode": ("SIGILL", 4), "divide error": ("SIGFPE", 8), "int3": ("SIGTRAP", 5)}
+_TRAPS = {"invalid opcode": "SIGILL", "divide error": "SIGFPE", "int3": "SIGTRAP"}
 
 
 def _read(region: Region) -> Fragment:
@@ -23,12 +23,10 @@ def _read(region: Region) -> Fragment:
     for item in source.items():
         kind, at, fields = item.kind, item.at, item.fields
         if kind == "segfault":
-            signal = signal or Signal(
-                name="SIGSEGV", number=11, fault_address=f"0x{fields['segv_address']}", at=at
-            )
+            address = f"0x{fields['segv_address']}"
+            signal = signal or named_signal("SIGSEGV", at, fault_address=address)
         elif kind == "trap":
-            name, value = _TRAPS.get(fields["trap"], ("SIGSEGV", 11))
-            signal = signal or Signal(name=name, number=value, at=at)
+            signal = signal or named_signal(_TRAPS.get(fields["trap"], "SIGSEGV"), at)
         else:
             _add(errors, _error(kind, fields, at))
     return Fragment(

@@ -9,20 +9,21 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from triage.formats._base import Format, Region, number, reading
+from triage.elf.signals import NUMBERS
+from triage.formats._base import Format, Region, named_signal, number, reading
 from triage.model.crash import ErrorRecord, Fragment, Signal
 
 _WORDS = {
-    "Aborted": ("SIGABRT", 6),
-    "Segmentation fault": ("SIGSEGV", 11),
-    "Bus error": ("SIGBUS", 7),
-    "Illegal instruction": ("SIGILL", 4),
-    "Floating point exception": ("SIGFPE", 8),
-    "Killed": ("SIGKILL", 9),
-    "Trace/breakpoint trap": ("SIGTRAP", 5),
-    "Bad system call": ("SIGSYS", 31),
+    "Aborted": "SIGABRT",
+    "Segmentation fault": "SIGSEGV",
+    "Bus error": "SIGBUS",
+    "Illegal instruction": "SIGILL",
+    "Floating point exception": "SIGFPE",
+    "Killed": "SIGKILL",
+    "Trace/breakpoint trap": "SIGTRAP",
+    "Bad system call": "SIGSYS",
 }
-_BY_NUMBER = {number: name for name, number in _WORDS.values()}
+_BY_NUMBER = {NUMBERS[name]: name for name in _WORDS.values()}
 
 
 def _read(region: Region) -> Fragment:
@@ -32,18 +33,16 @@ def _read(region: Region) -> Fragment:
     for item in source.items():
         kind, at, fields = item.kind, item.at, item.fields
         if kind == "shell_signal":
-            name, value = _WORDS[fields["words"]]
-            signal = Signal(name=name, number=value, at=at)
+            signal = named_signal(_WORDS[fields["words"]], at)
         elif kind == "exit_status":
             status = number(fields["status"]) or 0
             if signal is None and status - 128 in _BY_NUMBER:
-                signal = Signal(name=_BY_NUMBER[status - 128], number=status - 128, at=at)
+                signal = named_signal(_BY_NUMBER[status - 128], at)
         elif kind == "what":
             if errors and errors[-1].api == "cxx" and errors[-1].message is None:
                 errors[-1] = replace(errors[-1], message=fields["what"])
         else:
-            errors.append(_error(kind, fields))
-            errors[-1] = replace(errors[-1], at=at)
+            errors.append(replace(_error(kind, fields), at=at))
     return Fragment(
         dialect="process_end",
         errors=tuple(errors),

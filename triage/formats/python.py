@@ -7,20 +7,20 @@ first; source lines stand between the frames; and of chained exceptions the firs
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from triage.formats._base import Format, Item, Region, number, reading
+from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust
 
 _FATAL_SIGNALS = {
-    "Segmentation fault": ("SIGSEGV", 11),
-    "Aborted": ("SIGABRT", 6),
-    "Bus error": ("SIGBUS", 7),
-    "Illegal instruction": ("SIGILL", 4),
-    "Floating point exception": ("SIGFPE", 8),
-    "Floating-point exception": ("SIGFPE", 8),
+    "Segmentation fault": "SIGSEGV",
+    "Aborted": "SIGABRT",
+    "Bus error": "SIGBUS",
+    "Illegal instruction": "SIGILL",
+    "Floating point exception": "SIGFPE",
+    "Floating-point exception": "SIGFPE",
 }
 _MAX_FRAMES = 5_000
 
@@ -46,26 +46,11 @@ class _State:
                     id=self.current,
                     kind=ThreadKind.PYTHON,
                     crashed=crashed,
-                    frames=tuple(_numbered(frames)),
+                    frames=tuple(replace(frame, index=n) for n, frame in enumerate(frames)),
                     at=self.started,
                 )
             )
         self.frames, self.started = [], None
-
-
-def _numbered(frames: list[Frame]) -> list[Frame]:
-    return [
-        Frame(
-            index=n,
-            function=f.function,
-            file=f.file,
-            line=f.line,
-            kind=FrameKind.PYTHON,
-            trust=Trust.DEBUG_INFO,
-            at=f.at,
-        )
-        for n, f in enumerate(frames)
-    ]
 
 
 def _read(region: Region) -> Fragment:
@@ -100,6 +85,8 @@ def _frame(state: _State, item: Item) -> None:
             function=item.fields[prefix + "function"].strip(),
             file=item.fields[prefix + "file"],
             line=number(item.fields[prefix + "line"]),
+            kind=FrameKind.PYTHON,
+            trust=Trust.DEBUG_INFO,
             at=item.at,
         )
     )
@@ -140,8 +127,7 @@ def _fatal(state: _State, item: Item) -> None:
         ErrorRecord(api="python", name="Fatal Python error", message=text, at=item.at)
     )
     if text in _FATAL_SIGNALS:
-        name, value = _FATAL_SIGNALS[text]
-        state.signal = Signal(name=name, number=value, at=item.at)
+        state.signal = named_signal(_FATAL_SIGNALS[text], item.at)
 
 
 def _fault_thread(state: _State, item: Item) -> None:

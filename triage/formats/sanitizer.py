@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from triage.formats._base import Format, Item, Region, number, reading
+from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._stacks import Stacks
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.stack import Frame, Trust
@@ -22,12 +22,12 @@ _ADDRESS = re.compile(r"(0x[0-9a-fA-F]{1,16})(?: in (?=\S)| {1,2}|$)")
 _PLACE = re.compile(r":(\d{1,9})(?::(\d{1,6}))?$")
 _PATH_START = re.compile(r" (?=/|\.{1,2}/|[A-Za-z]:[\\/]|<null>|\S+$)")
 _SIGNALS = {
-    "SEGV": ("SIGSEGV", 11),
-    "BUS": ("SIGBUS", 7),
-    "FPE": ("SIGFPE", 8),
-    "ILL": ("SIGILL", 4),
-    "ABRT": ("SIGABRT", 6),
-    "TRAP": ("SIGTRAP", 5),
+    "SEGV": "SIGSEGV",
+    "BUS": "SIGBUS",
+    "FPE": "SIGFPE",
+    "ILL": "SIGILL",
+    "ABRT": "SIGABRT",
+    "TRAP": "SIGTRAP",
 }
 _FAULT = re.compile(
     r"(?P<kind>[\w-]{2,60})"
@@ -88,8 +88,7 @@ def _signal(item: Item) -> Signal | None:
     match = _FAULT.match(item.fields.get("report", ""))
     if not match or match["kind"] not in _SIGNALS:
         return None
-    name, value = _SIGNALS[match["kind"]]
-    return Signal(name=name, number=value, fault_address=match["address"], at=item.at)
+    return named_signal(_SIGNALS[match["kind"]], item.at, fault_address=match["address"])
 
 
 def to_frame(index: int, body: str, item: Item) -> Frame:

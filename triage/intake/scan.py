@@ -196,12 +196,11 @@ def finder(anchors: Sequence[str]) -> Finder:
         pattern = re.compile(b"|".join(map(re.escape, literals)))
         return lambda data: [m.end() for m in pattern.finditer(data)]
     database = hyperscan.Database()
-    flags = hyperscan.HS_FLAG_SOM_LEFTMOST * 0
     database.compile(
         expressions=[re.escape(a) for a in literals],
         ids=list(range(len(literals))),
         elements=len(literals),
-        flags=[flags] * len(literals),
+        flags=[0] * len(literals),
     )
 
     def find(data: bytes) -> list[int]:
