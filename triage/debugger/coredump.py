@@ -86,7 +86,7 @@ def read_environment(
     startup = facts.startup
     variables: dict[str, str | None] = dict(startup.variables)
     if startup.environment_read:
-        variables |= dict.fromkeys(known_variables - startup.names)
+        variables |= dict.fromkeys(sorted(known_variables - startup.names))
     options = parse_options(startup.arguments or ())
     model = _model(facts)
     names = [
