@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 
 from triage.formats._base import named_signal
 from triage.knowledge import known_errors
@@ -10,7 +11,7 @@ from triage.model.crash import ErrorRecord, Signal
 from triage.model.position import Position
 
 STATUS_LIMIT = 0x80000000
-"""From here on an exit code is a status: programs themselves end with small numbers."""
+_SYSTEM = frozenset({0xC000, 0xC001})
 
 FAIL_FAST = 0xC0000409
 FATAL_APP_EXIT = 7
@@ -44,15 +45,21 @@ _ACCESS = re.compile(r"_(?:READ|WRITE|EXEC)\Z")
 
 
 def status_of(text: str) -> int | None:
-    """Return an exit code as the unsigned number that Windows gives it; None for a small one."""
+    """Return an exit code as the unsigned number that Windows gives it; None for another number.
+
+    Reads hexadecimal, and decimal with or without the sign, of 32 or 64 bits. What is in no table
+    is a status only where its upper half is that of the system's own errors.
+    """
     try:
         code = int(text, 16) if text[:2].lower() == "0x" else int(text)
     except ValueError:
         return None
+    if code >= 1 << 63:
+        code -= 1 << 64
     if -STATUS_LIMIT <= code < 0:
         code += 1 << 32
     known = ("ntstatus", code) in known_errors().by_code
-    return code if known or STATUS_LIMIT <= code < 1 << 32 else None
+    return code if known or code >> 16 in _SYSTEM else None
 
 
 def status_by_name(name: str) -> int | None:
@@ -76,3 +83,33 @@ def status_signal(code: int, at: Position, *, fault_address: str | None = None) 
     """Return the signal that a status code would be; None where it says too little."""
     name = _SIGNALS.get(code)
     return named_signal(name, at, fault_address=fault_address) if name else None
+
+
+@dataclass(slots=True)
+class Exceptions:
+    """The errors of one region, and the signal that was observed most directly."""
+
+    errors: list[ErrorRecord] = field(default_factory=list)
+    signal: Signal | None = None
+    rank: int = 9
+
+    def status(
+        self,
+        code: int | None,
+        at: Position,
+        rank: int,
+        *,
+        words: str | None = None,
+        address: str | None = None,
+    ) -> None:
+        """Record a status code once, and the signal that it would be."""
+        if code is None:
+            return
+        if not any(e.api == "ntstatus" and e.code == code for e in self.errors):
+            self.errors.append(status_error(code, at, words))
+        self.signalled(status_signal(code, at, fault_address=address), rank)
+
+    def signalled(self, signal: Signal | None, rank: int) -> None:
+        """Keep a signal unless one was seen as directly before."""
+        if signal and rank < self.rank:
+            self.signal, self.rank = signal, rank

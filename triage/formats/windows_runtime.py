@@ -1,0 +1,173 @@
+"""What runtimes on Windows say of an exception, and the exit statuses of processes.
+
+What is odd about it: one status has many spellings, in hexadecimal, as a negative number and as
+a number of 32 or 64 bits; and 0xC0000409 is abort() as well as a failed security check.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from triage.formats._base import Format, Item, Region, named_signal, number, reading
+from triage.formats._ntstatus import Exceptions, status_by_name, status_of
+from triage.model.crash import ErrorRecord, Fragment
+from triage.model.position import Position
+
+_WORDS_RANK, _STATUS_RANK = 3, 4
+_LOCATION = re.compile(r"(?:location|address|at) (?:0x)?([0-9A-Fa-f]{6,16})")
+# A status of 64 bits that passed through a floating-point number: which one is no longer said.
+_ROUNDED = re.compile(r"184467440726\d{5}000\Z")
+_PYTHON = {
+    "access violation": 0xC0000005,
+    "float divide by zero": 0xC000008E,
+    "float overflow": 0xC0000091,
+    "int divide by zero": 0xC0000094,
+    "integer overflow": 0xC0000095,
+    "page error": 0xC0000006,
+    "stack overflow": 0xC00000FD,
+}
+
+
+@dataclass(slots=True)
+class _Reader:
+    """One region while it is being read."""
+
+    found: Exceptions = field(default_factory=Exceptions)
+    window: dict[str, str] = field(default_factory=dict)
+    window_at: Position | None = None
+
+    def take(self, item: Item) -> None:
+        """Take one item."""
+        kind, at, fields = item.kind, item.at, item.fields
+        if kind == "crt_assert":
+            self.window_at = at
+        elif kind == "crt_field":
+            self.window.setdefault(fields["crt_field"], fields["crt_value"].strip())
+        elif kind == "crt_abort":
+            self.found.signalled(named_signal("SIGABRT", at), _WORDS_RANK)
+        elif kind == "status":
+            self._status(item)
+        elif kind == "python":
+            self._fault_handler(fields["py_words"].strip(), at)
+        elif kind == "ctypes":
+            self.found.status(
+                0xC0000005,
+                at,
+                _WORDS_RANK,
+                words=f"access violation {fields['ct_verb']}",
+                address=fields["ct_address"],
+            )
+        elif kind == "winerror":
+            words = fields.get("winerror_words", "").strip()
+            self.found.status(status_of(fields["winerror"]), at, _WORDS_RANK, words=words or None)
+        elif kind == "go":
+            self._go(fields, at)
+        elif kind == "named_exception":
+            place = _LOCATION.search(fields.get("named_rest", ""))
+            address = f"0x{place[1]}" if place and "address" in place[0] else None
+            code = status_by_name(fields["named"])
+            self.found.status(code, at, _WORDS_RANK, words=fields["named"], address=address)
+
+    def _fault_handler(self, words: str, at: Position) -> None:
+        code = status_of(words[5:]) if words.startswith("code 0x") else _PYTHON.get(words)
+        self.found.status(code, at, _WORDS_RANK, words=words)
+
+    def _go(self, fields: dict[str, str], at: Position) -> None:
+        code = status_of(fields["go_code"])
+        address = fields["go_address"] if code == 0xC0000005 else None
+        self.found.status(code, at, _WORDS_RANK, address=address)
+
+    def _status(self, item: Item) -> None:
+        text = item.fields.get("status_hex") or item.fields["status_number"]
+        words = item.fields.get("status_words", "").strip(': "\\')
+        code = status_of(text)
+        if _ROUNDED.match(text):
+            code = None
+            self.found.errors.append(
+                ErrorRecord(api="ntstatus", message=f"exit code {text}", at=item.at)
+            )
+        self.found.status(code, item.at, _STATUS_RANK, words=words or None)
+
+    def fragment(self, claimed: frozenset[int]) -> Fragment:
+        """Return what was read."""
+        found = self.found
+        if self.window_at is not None:
+            expression = self.window.get("Expression")
+            found.errors.append(
+                ErrorRecord(
+                    api="libc",
+                    name="assert",
+                    message=f"Assertion `{expression}' failed" if expression else None,
+                    file=self.window.get("File"),
+                    line=number(self.window.get("Line")),
+                    at=self.window_at,
+                )
+            )
+        if not (found.errors or found.signal):
+            return Fragment(dialect="windows_runtime")
+        return Fragment(
+            dialect="windows_runtime",
+            errors=tuple(found.errors),
+            signal=found.signal,
+            signal_rank=found.rank,
+            claimed=claimed,
+        )
+
+
+def _read(region: Region) -> Fragment:
+    source = reading(region, "windows_runtime")
+    reader = _Reader()
+    for item in source.items():
+        reader.take(item)
+    return reader.fragment(frozenset(source.claimed))
+
+
+_STATUS = (
+    r"(?:0x[c48eC8E][0-9a-fA-F]{7}(?![0-9a-fA-F])|-\d{9,10}(?!\d)|[1-4]\d{9}(?!\d)"
+    r"|18446744\d{12}(?!\d))"
+)
+FORMAT = Format(
+    name="windows_runtime",
+    title="runtimes on Windows and exit statuses",
+    anchors=(
+        "Windows fatal exception",
+        "exception: access violation",
+        "[WinError -",
+        "Exception 0x",
+        "xception: EXCEPTION_",
+        "xception code: EXCEPTION_",
+        "abort() has been called",
+        "requested the Runtime to terminate",
+        "ssertion Failed!",
+        "Assertion failed!",
+        "0xc0",
+        "0xC0",
+        "0xe0",
+        "0xE0",
+        "0x8",
+        "0x4",
+        "-1073",
+        "-5",
+        "-2147483",
+        "32212",
+        "37652",
+        "37625",
+        "21474836",
+        "18446744",
+    ),
+    opens=re.compile(
+        r"[^\n]{0,80}?Windows fatal exception: "
+        r"|[^\n]{0,200}?(?:exception: access violation (?:read|writ|execut)ing 0x"
+        r"|\[WinError -\d{6,10}\])"
+        r"|Exception 0x[0-9a-f]{8} 0x[0-9a-f]{1,16} 0x[0-9a-f]{1,16} 0x"
+        r"|[^\n]{0,160}?[Ee]xception(?: code| caught| thrown)?(?: is)?[:=] {0,3}EXCEPTION_[A-Z]"
+        r"|[^\n]{0,200}?(?:abort\(\) has been called|This application has requested the Runtime to)"
+        r"|(?:Debug Assertion Failed!|Assertion failed!)[ \t]*$"
+        r"|[^\n]{0,400}?(?:[Ee]xit|EXIT|ERRORLEVEL|errorlevel|terminated with|[Rr]et(?:urn)?code"
+        r"|returned|RETURN|[Ss]tatus|crash|[Ff]ailed)[^\n\d]{0,30}[ =:(\"']" + _STATUS
+    ),
+    read=_read,
+    after=8,
+    reach=8,
+)
