@@ -5,6 +5,8 @@ import gzip
 import hashlib
 import lzma
 import os
+import random
+import sys
 import threading
 from pathlib import Path
 
@@ -18,6 +20,12 @@ from triage.model.position import Position
 from triage.model.report import InputKind
 from triage.model.stack import ThreadKind
 from triage.read import ReadOptions, read, read_loaded, read_text
+from triage.text.literals import Literals
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures/recordings"
 
@@ -170,7 +178,7 @@ class TestLoad:
     def load(self, folder: Path, data: bytes) -> Loaded:
         path = folder / "engine.log"
         path.write_bytes(data)
-        return load(str(path), 3, lambda: ("clw-llm-crash",))
+        return load(str(path), 3, lambda: Literals(["clw-llm-crash"]))
 
     @pytest.mark.parametrize(
         "data",
@@ -194,12 +202,14 @@ class TestLoad:
             bz2.compress(LOG),
             lzma.compress(LOG),
             gzip.compress(LOG),
+            zstd.compress(LOG),
+            zstd.compress(LOG[:99]) + zstd.compress(LOG[99:]),
             LOG.replace(b"[ERROR]", b"\x1b[31m[ERROR]\x1b[0m"),
             LOG.replace(b"[INFO] loading", b"loading: 1%\rloading: 99%\r[INFO] loading"),
         ],
         ids=[
             "mark", "crlf", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "bz2", "xz", "gz",
-            "colour", "progress",
+            "zst", "zst in two frames", "colour", "progress",
         ],
     )  # fmt: skip
     def test_the_lines_are_the_same(self, tmp_path, data: bytes) -> None:
@@ -237,12 +247,29 @@ class TestLoad:
             Position(input=3, line=number), Position(input=3, line=number + 1),
         ]  # fmt: skip
 
+    @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
+    def test_a_compressed_text_is_read_up_to_the_damage(self, tmp_path, pack) -> None:
+        noise = random.Random(7).randbytes(3 << 20).hex().encode()  # a block of each compressor
+        lines = b"\n".join(noise[n : n + 64] for n in range(0, len(noise), 64))
+        packed = pack(b"CUDA error 700\n" + lines)
+        loaded = self.load(tmp_path, packed[: len(packed) // 2])
+        assert loaded.lines[0].text == "CUDA error 700"
+        assert [w.code for w in loaded.warnings] == ["input-damaged"]
+        assert loaded.input.truncated
+
+    def test_a_big_compressed_log_is_the_big_log(self, tmp_path) -> None:
+        filler = b"2026-01-02T03:04:05Z [INFO] a token was made, and then another one\n"
+        data = filler * 150_000 + self.LOG + filler * 9
+        plain, packed = (self.load(tmp_path, text) for text in (data, zstd.compress(data)))
+        assert packed.lines == plain.lines
+        assert threading.active_count() == 1
+
     def test_a_pipe_is_read(self, tmp_path) -> None:
         path = tmp_path / "pipe"
         os.mkfifo(path)
         writer = threading.Thread(target=path.write_bytes, args=(self.LOG,))
         writer.start()
-        loaded = load(str(path), 0, tuple)
+        loaded = load(str(path), 0, lambda: Literals(()))
         writer.join()
         assert loaded.input.size == len(self.LOG)
         assert loaded.path is None

@@ -86,6 +86,13 @@ FORMAT = Format(
         "Assertion '",
         "Bus error",
         "Illegal instruction",
+        "Floating point exception",
+        "Aborted",
+        "Killed",
+        "exit status ",
+        "exited with ",
+        "xit code",
+        "xit Code",
     ),
     opens=re.compile(
         r"[^\n]{0,240}?(?:Aborted|Segmentation fault|Bus error|Illegal instruction|Killed"
