@@ -92,6 +92,7 @@ class Exceptions:
     errors: list[ErrorRecord] = field(default_factory=list)
     signal: Signal | None = None
     rank: int = 9
+    _codes: set[int] = field(default_factory=set)
 
     def status(
         self,
@@ -105,7 +106,8 @@ class Exceptions:
         """Record a status code once, and the signal that it would be."""
         if code is None:
             return
-        if not any(e.api == "ntstatus" and e.code == code for e in self.errors):
+        if code not in self._codes:
+            self._codes.add(code)
             self.errors.append(status_error(code, at, words))
         self.signalled(status_signal(code, at, fault_address=address), rank)
 

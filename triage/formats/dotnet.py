@@ -95,4 +95,5 @@ FORMAT = Format(
     ),
     read=_read,
     after=200,
+    reach=200,
 )

@@ -43,6 +43,7 @@ class _Reader:
     stop_report: bool
     found: Exceptions = field(default_factory=Exceptions)
     stacks: OrderedStacks = field(default_factory=OrderedStacks)
+    stops: dict[int, int] = field(default_factory=dict)
 
     def take(self, item: Item) -> None:
         """Take one item."""
@@ -104,10 +105,11 @@ class _Reader:
         if code == 0 or (name and not self.stop_report):
             return
         errors = self.found.errors
-        for n, error in enumerate(errors):
-            if error.api == "kernel" and error.code == code:
-                errors[n] = replace(error, name=error.name or name)
-                return
+        if code in self.stops:
+            place = self.stops[code]
+            errors[place] = replace(errors[place], name=errors[place].name or name)
+            return
+        self.stops[code] = len(errors)
         message = f"the system stopped with the code {code:#x}"
         errors.append(ErrorRecord(api="kernel", code=code, name=name, message=message, at=item.at))
 
@@ -247,7 +249,7 @@ FORMAT = Format(
         "*** STOP: 0x",
         " Suspend: ",
         "[0x0] ",
-        "`",
+        "+0x",
     ),
     opens=re.compile(
         r"[^\n]{0,80}?(?:Unhandled exception|Exception thrown|First-chance exception)"
@@ -272,5 +274,5 @@ FORMAT = Format(
     read=_read,
     before=20,
     after=200,
-    reach=60,
+    reach=220,
 )

@@ -21,7 +21,8 @@ _STAMPED = (
     rf"[{_COMMA}] ?[^{_COLON}{_COMMA}\n]{{2,40}}[{_COLON}] ?\d[\d.]{{2,40}}"
     rf"[{_COMMA}] ?[^{_COLON}{_COMMA}\n]{{2,40}}[{_COLON}] ?0x[0-9a-fA-F]{{8}}"
 )
-_STAMP = re.compile(rf"(?P<head>[^{_COMMA}]{{1,300}}){_STAMPED}")
+_STAMP = re.compile(_STAMPED)
+_ENDS = (".exe", ".EXE", ".dll", ".DLL", ".sys", ".pyd", ".node")
 _CODE = re.compile(rf"[{_COLON}] ?(0x[c8e4][0-9a-f]{{7}})(?![0-9a-f])", re.IGNORECASE)
 _OFFSET = re.compile(rf"[{_COLON}] ?(0x[0-9a-fA-F]{{8,16}})(?![0-9a-fA-F])")
 _DATA = re.compile(r"<Data(?: Name=[\"'](\w{1,60})[\"'])?>([^<]{0,400})</Data>")
@@ -88,9 +89,9 @@ class _Event:
         """Take one or, where a record is printed in one line, several files."""
         end = 0
         for match in _STAMP.finditer(item.text):
-            file = re.split(rf"[{_COLON}] ?", match["head"])[-1].strip()
-            # Some languages have no colon before the name.
-            if file == match["head"].strip():
+            head = item.text[end : match.start()][-300:].strip()
+            file = re.split(rf"[{_COLON}] ?", head)[-1].strip()
+            if file == head:  # some languages have no colon before the name
                 file = file.rsplit(" ", 1)[-1]
             self._set("program" if self.files == 0 else "module", file, item.at)
             self.files += 1
@@ -155,10 +156,7 @@ FORMAT = Format(
     name="windows_event",
     title="the Windows event log and Windows Error Reporting",
     anchors=(
-        ": 0x",
-        ":0x",
-        "\uff1a0x",
-        "\uff1a 0x",
+        *(f"{end}{comma}" for end in _ENDS for comma in ",\uff0c\u3001"),
         "xception code",
         "xception Code",
         "APPCRASH",
@@ -177,5 +175,5 @@ FORMAT = Format(
     read=_read,
     before=8,
     after=20,
-    reach=20,
+    reach=28,
 )

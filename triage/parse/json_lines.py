@@ -88,6 +88,8 @@ class _Reader:
 
 
 def _string(text: str) -> str:
+    if "\\" not in text:
+        return text[1:-1]
     try:
         return str(json.loads(text))
     except ValueError:

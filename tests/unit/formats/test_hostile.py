@@ -61,9 +61,38 @@ HEADS = {
         "[INFO] loading model a", "[INFO] device 0: a", "[INFO] backend cuda: device 0: ",
         "[INFO] OpenClaw claw_inference v1", "[INFO] CLAW_VRAM_LIMIT ",
     ],
+    "dotnet": [
+        "Unhandled exception. System.A: ", "   at A.B(", " ---> A.B: ", "Exception Info: A.B",
+        "Fatal error. System.",
+    ],
+    "minidump": [
+        "Crash reason:  SIGSEGV", "Thread 0 (crashed)", " 0  a!", " 0  a!b [", " 0  0x1 (unloaded ",
+        "    Found by: inlining", "0|0|", "Crash|a|0x", "Module|a|", '{"crash_info":{"type":"',
+        '{"crash_info":{"a":["\\', "0x00000000 - 0x00000000  a",
+    ],
+    "windows": [
+        "Unhandled exception at 0x1 (", "Unhandled exception at 0x1 in a: 0xC0000005: ", "a.dll!",
+        ">\ta.dll!a(", "[Callstack] 0x00000000 a!", "STACK_TEXT:  ",
+        "00000000`00000000 00000000`00000000 : ", "00000000 00000000 a!", "00000000 00000000 a!b [",
+        "[0x0]   a!", "00 a!", "(1.1): ", "A_B",
+    ],
+    "windows_event": [
+        "a: a.exe, b: 1.0, c: 0x00000000", "a: a.exe, b: 1.", "a: a", "<Data>", "<Data Name=\"",
+        "a: 0x00000000", "P1: ", "a: APPCRASH",
+    ],
+    "windows_runtime": [
+        "exit status 0xc0000005: ", "exit", "Exception 0xc0000005 0x1 0x1 0x", "[WinError -",
+        "Exception: EXCEPTION_A", "Windows fatal exception: ", "Debug Assertion Failed!", "File: a",
+    ],
+    "wine": [
+        "wine: Unhandled page fault on read access to 0x00000000", "=>0 0x00000000 ",
+        "=>0 0x00000000 a+0x1(", "=>0 0x00000000 a [", "wine: Unhandled ",
+    ],
     "process_end": [
         "terminate called after throwing an instance of '", "a: b:1: f: Assertion `",
-        "a: b:1: f", "free(): ", "  what():  ", "x: 1 Aborted  ",
+        "a: b:1: f", "free(): ", "  what():  ", "x: 1 Aborted  ", "zsh: ", "[1] 1 abort ",
+        "terminated by signal ", "killed ", "signal: ", "code=dumped, status=1/", "exit code ",
+        "Assertion failed: a, function a", "*** a Error ",
     ],
     "python": [
         "Traceback (most recent call last):", "File \"", "File \"a\", line 1, in ",
@@ -163,6 +192,21 @@ MANY = {
     "tracebacks": lambda n: (
         f'Traceback (most recent call last):\n  File "a", line {n}, in f{n}\nE{n}Error: x'
     ),
+    "windows exceptions": lambda n: (
+        f"Exception thrown at 0x{n:x} (a.dll) in a.exe: 0xC0{n:06X}: x\n>\ta.dll!f{n}() Line {n}\tC"
+    ),
+    "windbg stacks": lambda n: (
+        f" # Child-SP          RetAddr               Call Site\n"
+        f"00 00000000`{n:08x} 00000000`00000000     a!f{n}+0x1"
+    ),
+    "statuses": lambda n: f"exit status 0xc000{n:04x}",
+    "endings": lambda n: f"./run.sh: line {n}: {n} Segmentation fault",
+    "minidump threads": lambda n: f"Thread {n} (crashed)\n 0  a!f{n} [a.c : {n} + 0x1]",
+    "minidump json": lambda n: (
+        f'{{"crash_info":{{"type":"SIGSEGV"}},"threads":[{{"frames":[{{"function":"f{n}"}}]}}]}}'
+    ),
+    "events": lambda n: f"a: a{n}.exe, b: 1.0, c: 0x{n:08x}\nd: 0xc{n:07x}",
+    "dotnet traces": lambda n: f"Unhandled exception. A.E{n}: x\n   at A.B{n}()",
     "exceptions": lambda n: (
         f"terminate called after throwing an instance of 'E{n}'\n  what():  x{n}"
     ),
