@@ -71,11 +71,14 @@ _LOCAL = {
         "중지됨",
     ),
 }
+_CTEST = {"SegFault": "SIGSEGV", "Illegal": "SIGILL", "Numerical": "SIGFPE", "Bus": "SIGBUS"}
 _LOCAL_WORDS = {word: name for name, words in _LOCAL.items() for word in words}
 _BY_NUMBER = {NUMBERS[name]: name for name in _WORDS.values()}
 _SHELL, _LESS = 4, 5
 """Ranks of words, and of what says less: a status, and a kill, which comes from somewhere else."""
 
+_WORD_FIELDS = ("words", "zsh_words", "sig_words")
+# Some messages list what may have happened.
 _GUESS = re.compile(r"root cause|may be|might|possibl|for example|e\.g\.", re.IGNORECASE)
 
 
@@ -112,24 +115,27 @@ def _ending(item: Item) -> tuple[int, Signal] | None:
 
 def _signal(item: Item) -> str | None:
     fields = item.fields
-    for key in ("words", "zsh_words", "sig_words"):
-        if key in fields:
-            return _WORDS[fields[key].lower()]
-    if item.kind == "local_signal":
-        return _LOCAL_WORDS[fields["local_words"]]
-    if item.kind == "signal_name":
-        # Some messages list what may have happened.
-        return None if _GUESS.search(item.text) else fields["sig_name"]
-    if item.kind == "signal_number":
-        return _BY_NUMBER.get(number(fields["sig_number"]) or 0)
-    if item.kind == "systemd":
-        return f"SIG{fields['systemd']}"
-    if item.kind == "oom_killed":
-        return "SIGKILL"
-    if item.kind == "exit_status":
-        status = number(fields["status"]) or 0
-        return _BY_NUMBER.get(-status if status < 0 else status - 128)
-    return None
+    if words := next((fields[key] for key in _WORD_FIELDS if key in fields), None):
+        return _WORDS[words.lower()]
+    match item.kind:
+        case "ctest":
+            name = _CTEST.get(fields.get("ctest", ""), "SIGABRT")
+        case "local_signal":
+            name = _LOCAL_WORDS[fields["local_words"]]
+        case "systemd":
+            name = f"SIG{fields['systemd']}"
+        case "oom_killed":
+            name = "SIGKILL"
+        case "signal_name" if not _GUESS.search(item.text):
+            name = fields["sig_name"]
+        case "signal_number":
+            name = _BY_NUMBER.get(int(fields["sig_number"]))
+        case "exit_status":
+            status = int(fields["status"])
+            name = _BY_NUMBER.get(-status if status < 0 else status - 128)
+        case _:
+            name = None
+    return name
 
 
 def _error(item: Item) -> ErrorRecord | None:
@@ -233,6 +239,7 @@ FORMAT = Format(
         "eturn code",
         " Error 1",
         "core proc(s): {",
+        "***Exception",
         *_LOCAL_WORDS,
     ),
     opens=re.compile(
@@ -249,6 +256,7 @@ FORMAT = Format(
         r"|[^\n]{0,600}?(?:(?:[Ee]xit(?:ed|ing)?(?: with)?(?: an?)?[-_ ]?"
         r"(?:[Cc]ode|[Ss]tatus|value)|EXIT[_ ]?(?:CODE|STATUS)|[Rr]eturn ?code|Exited"
         r"|Error|core proc\(s\): \{'[^'\n]{1,60}')['\"]?(?: of)?(?: is)?['\"]?[ =:(]{1,14}-?\d)"
+        r"|[^\n]{0,300}?\*\*\*Exception"
         r"|  what\(\):  "
         rf"|[^\n]{{0,200}}?(?:{'|'.join(_LOCAL_WORDS)})"
     ),

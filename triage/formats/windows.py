@@ -52,6 +52,8 @@ class _Reader:
             self.stacks.add("vs", _vs_frame(item))
         elif kind == "unreal_frame":
             self.stacks.add("unreal", _unreal_frame(item))
+        elif kind == "llvm_frame":
+            self.stacks.add("llvm", _llvm_frame(item))
         elif kind in ("k_frame", "x_frame", "c_frame"):
             self._windbg_frame(item)
         elif kind == "k_head":
@@ -63,6 +65,9 @@ class _Reader:
         kind, fields = item.kind, item.fields
         if kind == "vs_exception":
             self._vs_exception(item)
+        elif kind == "procdump":
+            code = status_of("0x" + fields["pd_code"])
+            self.found.status(code, item.at, _RANK, words=fields["pd_name"])
         elif kind == "vs_short":
             self.found.status(0xC0000005, item.at, _RANK, words=fields["vs_short"])
         elif kind in ("exr", "chance", "code_line"):
@@ -185,6 +190,23 @@ def windbg_frame(site: str, at: Position, *, inlined: bool) -> Frame | None:
     )
 
 
+def _llvm_frame(item: Item) -> Frame:
+    """Return a frame of the form `PC, MODULE(BASE) + OFFSET byte(s), NAME() + …, FILE, line N`."""
+    fields = item.fields
+    function, line = fields.get("ll_function"), fields.get("ll_line")
+    return Frame(
+        index=0,
+        function=function,
+        file=fields.get("ll_file"),
+        line=int(line) if line else None,
+        module=fields["ll_module"],
+        offset=fields["ll_offset"],
+        address=fields["ll_pc"],
+        trust=trust_of(function, int(line) if line else None),
+        at=item.at,
+    )
+
+
 def _unreal_frame(item: Item) -> Frame:
     text, file, line = item.fields["un_body"], None, None
     if match := _UNREAL_PLACE.search(text):
@@ -230,6 +252,10 @@ FORMAT = Format(
         "Exception thrown",
         "First-chance exception",
         "[Callstack] 0x",
+        " byte(s)",
+        "xception: C0",
+        "xception: c0",
+        "xception: 8000",
         ".dll!",
         ".exe!",
         ".DLL!",
@@ -253,7 +279,10 @@ FORMAT = Format(
     ),
     opens=re.compile(
         r"[^\n]{0,80}?(?:Unhandled exception|Exception thrown|First-chance exception)"
-        r"(?: \([^()\n]{1,80}\))? at 0x[0-9A-Fa-f]{1,16}(?: \([^()\n]{1,200}\))? in "
+        r"(?: \([^()\n]{1,80}\))? at 0x[0-9A-Fa-f]{1,16}(?: \([^()\n]{1,200}\))?(?: in |: )"
+        r"|[ \t]{0,4}0x[0-9A-Fa-f]{8,16}(?: \([^()\n]{0,120}\))?, [^\n,]{1,400}"
+        r"\(0x[0-9A-Fa-f]{8,16}\) \+ "
+        r"|[^\n]{0,60}?[Ee]xception: [0-9A-Fa-f]{8}\.[A-Z_]{4}"
         r"|(?:Exception thrown|Unhandled exception thrown): (?:read|write|execute) access violation"
         r"|[ \t>]{0,10}(?:\[Inline Frame\] ?)?[^\s!>\[#(:][^!:\n\t]{0,120}"
         r"\.(?i:exe|dll|pyd|sys|ocx|node)!\S"

@@ -31,6 +31,10 @@ _FIELDS = {
     "Fault Module Name": "module",
     "Exception Offset": "offset",
     "Exception Data": "data",
+    "Faulting application": "program",
+    "Faulting module": "module",
+    "Fault offset": "offset",
+    "Faulting offset": "offset",
 }
 _XML = {
     "AppName": "program",
@@ -69,8 +73,8 @@ class _Event:
         elif kind == "wer_event":
             crash = "CRASH" in fields["wer_event"].upper()
             self.numbers = _APPCRASH if crash else _BEX
-        elif kind == "wer_field" and self.numbers is not None:
-            self._set(_FIELDS[fields["wer_field"]], fields["wer_value"].strip(), item.at)
+        elif kind == "wer_field":
+            self._field(fields["wer_field"].removesuffix(" name"), fields["wer_value"], item.at)
         elif kind == "wer_number" and self.numbers is not None:
             name = self.numbers.get(int(fields["wer_number"]))
             self._set(name, fields["wer_number_value"].strip(), item.at)
@@ -84,6 +88,13 @@ class _Event:
             setattr(self, name, value)
             if name == "code":
                 self.at = at
+
+    def _field(self, name: str, value: str, at: Position) -> None:
+        place = _FIELDS[name]
+        if place in ("module", "program"):  # a version may follow
+            value = re.sub(r"(\.\w{2,4}) .*", r"\1", value)
+        if place != "data" or self.numbers is not None:
+            self._set(place, value.strip(), at)
 
     def _stamped(self, item: Item) -> None:
         """Take one or, where a record is printed in one line, several files."""
@@ -166,7 +177,7 @@ FORMAT = Format(
     ),
     opens=re.compile(
         rf"[^{_COMMA}\n]{{3,220}}{_STAMPED}"
-        r"|[ \t]{0,8}Exception [Cc]ode:[ \t]{0,8}(?:0x)?[0-9a-fA-F]{8}[ \t]*$"
+        r"|[ \t*>-]{0,8}Exception [Cc]ode\*{0,2}:[ \t*`]{0,8}(?:0x)?[0-9a-fA-F]{8}(?![0-9a-fA-F])"
         rf"|[^\n{_COLON}]{{2,60}}[{_COLON}][ \t]{{0,4}}(?:APPCRASH|MoAppCrash|BEX64|BEX|MoBEX)"
         r"[ \t]*$"
         r"|[^\n<]{0,40}<Data(?: Name=[\"'](?:AppName|ExceptionCode)[\"'])?>[^<\n]{1,200}"

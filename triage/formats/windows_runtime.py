@@ -15,7 +15,8 @@ from triage.model.crash import ErrorRecord, Fragment
 from triage.model.position import Position
 
 _WORDS_RANK, _STATUS_RANK = 3, 4
-_LOCATION = re.compile(r"(?:location|address|at) (?:0x)?([0-9A-Fa-f]{6,16})")
+_LOCATION = re.compile(r"(?:location|address) (?:0x)?([0-9A-Fa-f]{6,16})")
+_ACCESS = 0xC0000005
 # A status of 64 bits that passed through a floating-point number: which one is no longer said.
 _ROUNDED = re.compile(r"184467440726\d{5}000\Z")
 _PYTHON = {
@@ -50,33 +51,13 @@ class _Reader:
             self._status(item)
         elif kind == "python":
             self._fault_handler(fields["py_words"].strip(), at)
-        elif kind == "ctypes":
-            self.found.status(
-                0xC0000005,
-                at,
-                _WORDS_RANK,
-                words=f"access violation {fields['ct_verb']}",
-                address=fields["ct_address"],
-            )
-        elif kind == "winerror":
-            words = fields.get("winerror_words", "").strip()
-            self.found.status(status_of(fields["winerror"]), at, _WORDS_RANK, words=words or None)
-        elif kind == "go":
-            self._go(fields, at)
-        elif kind == "named_exception":
-            place = _LOCATION.search(fields.get("named_rest", ""))
-            address = f"0x{place[1]}" if place and "address" in place[0] else None
-            code = status_by_name(fields["named"])
-            self.found.status(code, at, _WORDS_RANK, words=fields["named"], address=address)
+        else:
+            code, words, address = _exception(kind, fields)
+            self.found.status(code, at, _WORDS_RANK, words=words, address=address)
 
     def _fault_handler(self, words: str, at: Position) -> None:
         code = status_of(words[5:]) if words.startswith("code 0x") else _PYTHON.get(words)
         self.found.status(code, at, _WORDS_RANK, words=words)
-
-    def _go(self, fields: dict[str, str], at: Position) -> None:
-        code = status_of(fields["go_code"])
-        address = fields["go_address"] if code == 0xC0000005 else None
-        self.found.status(code, at, _WORDS_RANK, address=address)
 
     def _status(self, item: Item) -> None:
         text = item.fields.get("status_hex") or item.fields["status_number"]
@@ -115,6 +96,28 @@ class _Reader:
         )
 
 
+def _exception(kind: str, fields: dict[str, str]) -> tuple[int | None, str | None, str | None]:
+    """Return the status that a line names, the line's own words for it, and an address."""
+    match kind:
+        case "bare_status" | "dialog":
+            text = fields.get("dialog") or fields["bare_status"]
+            return status_of(text if text.startswith(("-", "0x")) else f"0x{text}"), None, None
+        case "memory":
+            return _ACCESS, f"memory could not be {fields['memory_verb']}", fields["memory"]
+        case "ctypes":
+            return _ACCESS, f"access violation {fields['ct_verb']}", fields["ct_address"]
+        case "winerror":
+            words = fields.get("winerror_words", "").strip()
+            return status_of(fields["winerror"]), words or None, None
+        case "go":
+            code = status_of(fields["go_code"])
+            return code, None, fields["go_address"] if code == _ACCESS else None
+        case _:
+            place = _LOCATION.search(fields.get("named_rest", ""))
+            address = f"0x{place[1]}" if place else None
+            return status_by_name(fields["named"]), fields["named"], address
+
+
 def _read(region: Region) -> Fragment:
     source = reading(region, "windows_runtime")
     reader = _Reader()
@@ -137,6 +140,11 @@ FORMAT = Format(
         "Exception 0x",
         "xception: EXCEPTION_",
         "xception code: EXCEPTION_",
+        "unable to start correctly (",
+        "unknown target exception",
+        "Critical error detected",
+        "exception (0x",
+        "he instruction at ",
         "abort() has been called",
         "requested the Runtime to terminate",
         "ssertion Failed!",
@@ -173,6 +181,10 @@ FORMAT = Format(
         r"|Exception 0x[0-9a-f]{8} 0x[0-9a-f]{1,16} 0x[0-9a-f]{1,16} 0x"
         r"|[^\n]{0,160}?[Ee]xception(?: code| caught| thrown)?(?: is)?[:=] {0,3}EXCEPTION_[A-Z]"
         r"|[^\n]{0,200}?(?:abort\(\) has been called|This application has requested the Runtime to)"
+        r"|[ \t]{0,4}-1073[67]\d{5}[ \t]{0,4}$"
+        r"|[^\n]{0,200}?(?:unable to start correctly \(0x|unknown target exception 0x"
+        r"|Critical error detected [c8]|exception [\w ]{0,60}\(0x[c8e]"
+        r"|\u5f02\u5e38 [^\n(\uff08]{0,60}[(\uff08]0x[c8e]|he instruction at ['\"]?0x)"
         r"|(?:Debug Assertion Failed!|Assertion failed!)[ \t]*$"
         r"|[^\n]{0,400}?(?:[Ee]xit|EXIT|ERRORLEVEL|errorlevel|terminated with|[Rr]et(?:urn)?code"
         r"|returned|RETURN|[Ss]tatus|crash|[Ff]ailed)[^\n\d]{0,30}[ =:(\"']" + _STATUS
