@@ -17,6 +17,7 @@ from triage.model.crash import ErrorRecord, Fragment, Signal
 _WORDS = {
     "abort": "SIGABRT",
     "aborted": "SIGABRT",
+    "iot instruction": "SIGABRT",
     "abort trap": "SIGABRT",
     "segmentation fault": "SIGSEGV",
     "bus error": "SIGBUS",
@@ -77,7 +78,7 @@ _BY_NUMBER = {NUMBERS[name]: name for name in _WORDS.values()}
 _SHELL, _LESS = 4, 5
 """Ranks of words, and of what says less: a status, and a kill, which comes from somewhere else."""
 
-_WORD_FIELDS = ("words", "zsh_words", "sig_words")
+_WORD_FIELDS = ("words", "glued", "zsh_words", "sig_words")
 # Some messages list what may have happened.
 _GUESS = re.compile(r"root cause|may be|might|possibl|for example|e\.g\.", re.IGNORECASE)
 
@@ -117,6 +118,7 @@ def _signal(item: Item) -> str | None:
     fields = item.fields
     if words := next((fields[key] for key in _WORD_FIELDS if key in fields), None):
         return _WORDS[words.lower()]
+    name: str | None = None
     match item.kind:
         case "ctest":
             name = _CTEST.get(fields.get("ctest", ""), "SIGABRT")
@@ -130,11 +132,11 @@ def _signal(item: Item) -> str | None:
             name = fields["sig_name"]
         case "signal_number":
             name = _BY_NUMBER.get(int(fields["sig_number"]))
+        case "wait_status":
+            name = _BY_NUMBER.get(int(fields["wait_status"]) & 0x7F)
         case "exit_status":
             status = int(fields["status"])
             name = _BY_NUMBER.get(-status if status < 0 else status - 128)
-        case _:
-            name = None
     return name
 
 
@@ -240,6 +242,8 @@ FORMAT = Format(
         " Error 1",
         "core proc(s): {",
         "***Exception",
+        "unix_wait_status(",
+        "IOT instruction",
         *_LOCAL_WORDS,
     ),
     opens=re.compile(
@@ -248,15 +252,15 @@ FORMAT = Format(
         r"|terminate called|double free or|corrupted |smashing detected"
         r"|overflow detected|free\(\): |(?:munmap_chunk|realloc|malloc(?:_consolidate)?)\(\): "
         r"|Assertion (?:[`']|failed: ))"
-        r"|[^\n]{0,40}?(?:zsh: |\[\d{1,4}\] {1,6}(?:[-+] {1,4})?\d{1,10} )"
-        r"(?:segmentation|abort|bus|illegal|killed|trace|floating|bad system)"
+        r"|[^\n]{0,40}?(?:zsh: |\[\d{1,4}\] {1,6}(?:[-+] {1,4})?(?:\d{1,10} {1,2})?)"
+        r"(?:segmentation|abort|IOT|bus|illegal|killed|trace|floating|bad system)"
         r"|[^\n]{0,600}?(?:[Ss]ignal|SIGNAL|was sent|[Kk]illed by|[Tt]erminated by|workers are)"
         r"[^\n]{0,20}?(?:SIG[A-Z]|\d|(?i:abort|segmentation|bus error|illegal|floating|killed))"
         r"|[^\n]{0,200}?(?:code=(?:dumped|killed), status=|OOMKilled|oom[-_]kill)"
         r"|[^\n]{0,600}?(?:(?:[Ee]xit(?:ed|ing)?(?: with)?(?: an?)?[-_ ]?"
         r"(?:[Cc]ode|[Ss]tatus|value)|EXIT[_ ]?(?:CODE|STATUS)|[Rr]eturn ?code|Exited"
         r"|Error|core proc\(s\): \{'[^'\n]{1,60}')['\"]?(?: of)?(?: is)?['\"]?[ =:(]{1,14}-?\d)"
-        r"|[^\n]{0,300}?\*\*\*Exception"
+        r"|[^\n]{0,400}?(?:\*\*\*Exception|unix_wait_status\(|exitcode[=:] ?-SIG)"
         r"|  what\(\):  "
         rf"|[^\n]{{0,200}}?(?:{'|'.join(_LOCAL_WORDS)})"
     ),

@@ -27,7 +27,7 @@ _LANGUAGE = re.compile(
 )
 _VS_LINE = re.compile(r" {1,4}Line (\d{1,9})(?: ?\+ ?0x[0-9a-fA-F]{1,8}(?: bytes)?)?\s*\Z")
 _VS_BYTES = re.compile(r" {0,4}\+ ?0x[0-9a-fA-F]{1,8}(?: bytes)?\s*\Z")
-_BARE = re.compile(r"(?:0x)?([0-9a-fA-F]{8,16})(?:\(\))?\Z")
+_BARE = re.compile(r"(?:0x)?([0-9a-fA-F]{8}`?[0-9a-fA-F]{0,8})(?:\(\))?\Z")
 _PLACE = re.compile(r" \[(?P<file>[^\[\]@]{1,400}) @ (?P<line>\d{1,9})(?: \+ 0x[0-9a-f]{1,8})?\]")
 _REMARK = re.compile(r"\s{0,8}\((?:FPO|CONV|TrapFrame|Inlined?)[^()]{0,200}\)\s{0,8}\Z")
 _COLUMNS = re.compile(r"(?: {2,20}0x[0-9a-fA-F]{1,16}){1,3}\s{0,8}\Z")
@@ -170,7 +170,8 @@ def windbg_frame(site: str, at: Position, *, inlined: bool) -> Frame | None:
         file, line, text = match["file"], int(match["line"]), text[: match.start()]
     text = _REMARK.sub("", text).rstrip()
     if match := _BARE.match(text):
-        return Frame(index=0, address=f"0x{match[1]}", trust=trust_of(None, None), at=at)
+        address = "0x" + match[1].replace("`", "")
+        return Frame(index=0, address=address, trust=trust_of(None, None), at=at)
     offset = None
     if match := _OFFSET.search(text):
         offset, text = match[1], text[: match.start()]
@@ -284,7 +285,7 @@ FORMAT = Format(
         r"\(0x[0-9A-Fa-f]{8,16}\) \+ "
         r"|[^\n]{0,60}?[Ee]xception: [0-9A-Fa-f]{8}\.[A-Z_]{4}"
         r"|(?:Exception thrown|Unhandled exception thrown): (?:read|write|execute) access violation"
-        r"|[ \t>]{0,10}(?:\[Inline Frame\] ?)?[^\s!>\[#(:][^!:\n\t]{0,120}"
+        r"|[ \t>]{0,10}(?:\[Inline Frame\] ?)?[^\s!>\[#(:][^\s!:]{0,120}"
         r"\.(?i:exe|dll|pyd|sys|ocx|node)!\S"
         r"|[^\n]{0,80}?\[Callstack\] 0x[0-9a-fA-F]{8,16} [^!\s]{1,200}!"
         r"|[ \t]{0,8}ExceptionCode: [0-9a-fA-F]{8}"

@@ -66,7 +66,7 @@ def test_positions_are_where_things_stand(name: str, crash_of: CrashOf, text_of:
         words = (str(error.code), error.name, error.message)
         assert any(word and word in line for word in words) or "Assertion failed." in line
     if crash.signal:
-        words = rf"{crash.signal.name}|Aborted|Segmentation fault|Bus error"
+        words = rf"{crash.signal.name}|Aborted|[Ss]egmentation fault|Bus error|exit status 134"
         assert re.search(words, lines[crash.signal.at.line - 1])
 
 
