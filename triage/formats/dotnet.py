@@ -88,10 +88,12 @@ FORMAT = Format(
         "Exception Info: ",
     ),
     opens=re.compile(
+        r"\A(?:"
         r"[^\n]{0,60}?Unhandled [Ee]xception[.:] [A-Z]\w{0,60}\.[\w.]{1,400}"
         r"(?: \(0x[0-9a-fA-F]{8}\))?(?::|\s*$)"
         r"|Fatal error\. (?:System\.|Internal CLR error)|Process terminated\. |Stack overflow\.$"
         r"|[^\n]{0,60}?Exception Info: (?:exception code|[A-Z]\w{0,60}\.\w)"
+        r")"
     ),
     read=_read,
     after=200,

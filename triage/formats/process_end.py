@@ -246,23 +246,27 @@ FORMAT = Format(
         "IOT instruction",
         *_LOCAL_WORDS,
     ),
+    # Alternatives are tried where a word begins or ends, which is a fraction of all places.
     opens=re.compile(
-        r"[^\n]{0,240}?(?:Abort(?:ed| trap)|Segmentation fault|Bus error|Illegal instruction|Killed"
-        r"|Floating point exception|Trace/(?:breakpoint|BPT) trap|Bad system call"
-        r"|terminate called|double free or|corrupted |smashing detected"
-        r"|overflow detected|free\(\): |(?:munmap_chunk|realloc|malloc(?:_consolidate)?)\(\): "
-        r"|Assertion (?:[`']|failed: ))"
-        r"|[^\n]{0,40}?(?:zsh: |\[\d{1,4}\] {1,6}(?:[-+] {1,4})?(?:\d{1,10} {1,2})?)"
+        r"\A(?:"
+        r"[^\n]{0,600}?\b(?:Abort(?:ed| trap)|Segmentation fault|Bus error|Illegal instruction"
+        r"|Killed|Floating point exception|Trace/(?:breakpoint|BPT) trap|Bad system call"
+        r"|terminate called|double free or|corrupted |smashing detected|overflow detected"
+        r"|free\(\): |(?:munmap_chunk|realloc|malloc(?:_consolidate)?)\(\): "
+        r"|Assertion (?:[`']|failed: )|zsh: (?:segm|abort|IOT|bus|illegal|killed|trace|float|bad)"
+        r"|(?:[Ss]ignal|SIGNAL|was sent|[Kk]illed by|[Tt]erminated by|workers are)[^\n]{0,20}?"
+        r"(?:SIG[A-Z]|\d|(?i:abort|segmentation|bus error|illegal|floating|killed))"
+        r"|died with <Signals|exitcode[=:] ?-SIG|unix_wait_status\(|core proc\(s\): \{"
+        r"|code=(?:dumped|killed), status=|OOMKilled|oom[-_]kill"
+        r"|(?:[Ee]xit(?:ed|ing)?(?: with)?(?: an?)?[-_ ]?(?:[Cc]ode|[Ss]tatus|value)"
+        r"|EXIT[_ ]?(?:CODE|STATUS)|[Rr]eturn ?code|Exited|Error)"
+        r"['\"]?(?: of)?(?: is)?['\"]?[ =:(]{1,14}-?\d)"
+        r"|[^\n]{0,40}?\[\d{1,4}\] {1,6}(?:[-+] {1,4})?(?:\d{1,10} {1,2})?"
         r"(?:segmentation|abort|IOT|bus|illegal|killed|trace|floating|bad system)"
-        r"|[^\n]{0,600}?(?:[Ss]ignal|SIGNAL|was sent|[Kk]illed by|[Tt]erminated by|workers are)"
-        r"[^\n]{0,20}?(?:SIG[A-Z]|\d|(?i:abort|segmentation|bus error|illegal|floating|killed))"
-        r"|[^\n]{0,200}?(?:code=(?:dumped|killed), status=|OOMKilled|oom[-_]kill)"
-        r"|[^\n]{0,600}?(?:(?:[Ee]xit(?:ed|ing)?(?: with)?(?: an?)?[-_ ]?"
-        r"(?:[Cc]ode|[Ss]tatus|value)|EXIT[_ ]?(?:CODE|STATUS)|[Rr]eturn ?code|Exited"
-        r"|Error|core proc\(s\): \{'[^'\n]{1,60}')['\"]?(?: of)?(?: is)?['\"]?[ =:(]{1,14}-?\d)"
-        r"|[^\n]{0,400}?(?:\*\*\*Exception|unix_wait_status\(|exitcode[=:] ?-SIG)"
-        r"|  what\(\):  "
-        rf"|[^\n]{{0,200}}?(?:{'|'.join(_LOCAL_WORDS)})"
+        r"|  what\(\):  |[^\n]{0,300}?\*\*\*Exception"
+        rf"|[^\n]{{0,200}}?(?=[{''.join(sorted({word[0] for word in _LOCAL_WORDS}))}])"
+        rf"(?:{'|'.join(_LOCAL_WORDS)})"
+        r")"
     ),
     read=_read,
     after=2,

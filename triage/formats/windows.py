@@ -279,6 +279,7 @@ FORMAT = Format(
         "+0x",
     ),
     opens=re.compile(
+        r"\A(?:"
         r"[^\n]{0,80}?(?:Unhandled exception|Exception thrown|First-chance exception)"
         r"(?: \([^()\n]{1,80}\))? at 0x[0-9A-Fa-f]{1,16}(?: \([^()\n]{1,200}\))?(?: in |: )"
         r"|[ \t]{0,4}0x[0-9A-Fa-f]{8,16}(?: \([^()\n]{0,120}\))?, [^\n,]{1,400}"
@@ -300,6 +301,7 @@ FORMAT = Format(
         r"|[ \t]{0,4}\[0x0\] {1,6}[A-Za-z_][^\s!+]{0,100}(?:!|\+0x)"
         r"|[ \t]{0,4}(?:[0-9a-f]{2,3} )?[0-9a-f]{8}`[0-9a-f]{8} [0-9a-f]{8}`[0-9a-f]{8} "
         r"[ 0-9a-f`:]{0,120}[A-Za-z_][\w.\-]{0,100}(?:!|\+0x)"
+        r")"
     ),
     read=_read,
     before=20,

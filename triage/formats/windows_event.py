@@ -176,12 +176,14 @@ FORMAT = Format(
         "<Data",
     ),
     opens=re.compile(
+        r"\A(?:"
         rf"[^{_COMMA}\n]{{3,220}}{_STAMPED}"
         r"|[ \t*>-]{0,8}Exception [Cc]ode\*{0,2}:[ \t*`]{0,8}(?:0x)?[0-9a-fA-F]{8}(?![0-9a-fA-F])"
         rf"|[^\n{_COLON}]{{2,60}}[{_COLON}][ \t]{{0,4}}(?:APPCRASH|MoAppCrash|BEX64|BEX|MoBEX)"
         r"[ \t]*$"
         r"|[^\n<]{0,40}<Data(?: Name=[\"'](?:AppName|ExceptionCode)[\"'])?>[^<\n]{1,200}"
         r"(?:\.exe|(?<=>)[c8e][0-9a-f]{7})</Data>"
+        r")"
     ),
     read=_read,
     before=8,

@@ -174,20 +174,22 @@ FORMAT = Format(
         "10738073",
         "18446744",
     ),
+    # Alternatives are tried where a word begins or ends, which is a fraction of all places.
     opens=re.compile(
-        r"[^\n]{0,80}?Windows fatal exception: "
-        r"|[^\n]{0,200}?(?:exception: access violation (?:read|writ|execut)ing 0x"
-        r"|\[WinError -\d{6,10}\])"
+        r"\A(?:"
+        r"[^\n]{0,400}?\b(?:Windows fatal exception: "
+        r"|exception: access violation (?:read|writ|execut)ing 0x|WinError -\d{6,10}\]"
+        r"|[Ee]xception(?: code| caught| thrown)?(?: is)?[:=] {0,3}EXCEPTION_[A-Z]"
+        r"|abort\(\) has been called|This application has requested the Runtime to"
+        r"|unable to start correctly \(0x|unknown target exception 0x|Critical error detected [c8]"
+        r"|exception [\w ]{0,60}\(0x[c8e]|\u5f02\u5e38 [^\n(\uff08]{0,60}[(\uff08]0x[c8e]"
+        r"|[Tt]he instruction at ['\"]?0x"
+        r"|(?:[Ee]xit|EXIT|ERRORLEVEL|errorlevel|LASTEXIT|terminated with|[Rr]et(?:urn)?code"
+        r"|returned|RETURN|[Ss]tatus|crash|[Ff]ailed)[^\n\d]{0,30}[ =:(\"'-]" + _STATUS + r")"
         r"|Exception 0x[0-9a-f]{8} 0x[0-9a-f]{1,16} 0x[0-9a-f]{1,16} 0x"
-        r"|[^\n]{0,160}?[Ee]xception(?: code| caught| thrown)?(?: is)?[:=] {0,3}EXCEPTION_[A-Z]"
-        r"|[^\n]{0,200}?(?:abort\(\) has been called|This application has requested the Runtime to)"
-        r"|[ \t]{0,4}-1073[67]\d{5}[ \t]{0,4}$"
-        r"|[^\n]{0,200}?(?:unable to start correctly \(0x|unknown target exception 0x"
-        r"|Critical error detected [c8]|exception [\w ]{0,60}\(0x[c8e]"
-        r"|\u5f02\u5e38 [^\n(\uff08]{0,60}[(\uff08]0x[c8e]|he instruction at ['\"]?0x)"
         r"|(?:Debug Assertion Failed!|Assertion failed!)[ \t]*$"
-        r"|[^\n]{0,400}?(?:[Ee]xit|EXIT|ERRORLEVEL|errorlevel|terminated with|[Rr]et(?:urn)?code"
-        r"|returned|RETURN|[Ss]tatus|crash|[Ff]ailed)[^\n\d]{0,30}[ =:(\"']" + _STATUS
+        r"|[ \t]{0,4}-1073[67]\d{5}[ \t]{0,4}$"
+        r")"
     ),
     read=_read,
     after=8,

@@ -80,12 +80,12 @@ class TestVisualStudio:
                 [("ntstatus", 0xC0000094, "STATUS_INTEGER_DIVIDE_BY_ZERO")],
             ),
             (
-                "Unhandled exception at 0x1 in a.exe: Microsoft C++ exception: E at memory location 0",
+                "Unhandled exception at 0x1 in a: Microsoft C++ exception: E at memory location 0",
                 None,
                 [("cxx", None, "E")],
             ),
             (
-                "Exception thrown at 0x1 in a.exe: Microsoft C++ exception: E at memory location 0",
+                "Exception thrown at 0x1 in a: Microsoft C++ exception: E at memory location 0",
                 None,
                 [],
             ),
