@@ -226,7 +226,7 @@ FORMAT = Format(
     ),
     opens=re.compile(
         r" {1,8}Found by: (?:given as|inlining|call frame info|previous frame|stack scanning"
-        r"|recovered by|unknown)"
+        r"|recovered by|simulating|unknown)"
         r"|Crash reason: {1,4}(?:SIG|EXC|0x|[A-Z_]{8})|Thread \d{1,7} [^\n]{0,300}\((?:crashed"
         r"|requested dump, did not crash)\)"
         r"|0x[0-9a-f]{8,16} - 0x[0-9a-f]{8,16}  \S"

@@ -26,6 +26,9 @@ _LANGUAGE = re.compile(
     r"\s*\Z"
 )
 _VS_LINE = re.compile(r" {1,4}Line (\d{1,9})(?: ?\+ ?0x[0-9a-fA-F]{1,8}(?: bytes)?)?\s*\Z")
+_VS_FILE = re.compile(
+    r" \((?P<file>Unknown Source|(?:[A-Za-z]:[\\/]|\\\\|/)[^:\n]{1,400}):(?P<line>\d{1,9})\)\s*\Z"
+)
 _VS_BYTES = re.compile(r" {0,4}\+ ?0x[0-9a-fA-F]{1,8}(?: bytes)?\s*\Z")
 _BARE = re.compile(r"(?:0x)?([0-9a-fA-F]{8}`?[0-9a-fA-F]{0,8})(?:\(\))?\Z")
 _PLACE = re.compile(r" \[(?P<file>[^\[\]@]{1,400}) @ (?P<line>\d{1,9})(?: \+ 0x[0-9a-f]{1,8})?\]")
@@ -144,7 +147,11 @@ class _Reader:
 
 def _vs_frame(item: Item) -> Frame:
     text = _LANGUAGE.sub("", item.fields["vs_body"]).rstrip()
-    line = None
+    file = line = None
+    if match := _VS_FILE.search(text):
+        text = text[: match.start()]
+        if match["file"] != "Unknown Source":
+            file, line = match["file"], int(match["line"])
     if match := _VS_LINE.search(text):
         line, text = int(match[1]), text[: match.start()]
     text = _VS_BYTES.sub("", text).strip()
@@ -153,6 +160,7 @@ def _vs_frame(item: Item) -> Frame:
     return Frame(
         index=0,
         function=function,
+        file=file,
         line=line,
         module=item.fields["vs_module"],
         address=f"0x{bare[1]}" if bare else None,

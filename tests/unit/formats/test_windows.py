@@ -112,6 +112,20 @@ class TestVisualStudio:
         assert (fragment.signal and fragment.signal.name) == signal
         assert facts(fragment) == errors
 
+    def test_as_visual_studio_code_copies_it(self):
+        (thread,) = read(
+            """
+            driver.dll!00007ffd6f9b8e9a() (Unknown Source:0)
+            engine.dll!run(int n) Line 16 (c:\\src (x86)\\a.hpp:16)
+            engine.dll!main() Line 7 (c:\\src\\a.cpp:7)
+            """
+        ).threads
+        assert frames(thread) == [
+            (0, "driver.dll", None, None, None, None),
+            (1, "engine.dll", "run(int n)", "c:\\src (x86)\\a.hpp", 16, None),
+            (2, "engine.dll", "main()", "c:\\src\\a.cpp", 7, None),
+        ]
+
     def test_fault_address(self):
         assert read(self.TEXT).signal.fault_address == "0x0000000000000010"
 
