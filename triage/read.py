@@ -67,18 +67,48 @@ def read_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> ReadResult:
     inputs: list[Input] = []
     fragments: list[Fragment] = []
     lines: list[LogLine] = []
-    for item in loaded:
-        text = Text(item.lines, anchors(options.log_literals)) if item.lines else None
-        parts = list(_fragments(item, text, options))
-        dialects = dict.fromkeys(f.dialect for f in parts if _says_something(f))
+    for item in _parse_loaded(loaded, options):
+        dialects = dict.fromkeys(f.dialect for f in item.fragments if _says_something(f))
         inputs.append(replace(item.input, dialects=tuple(dialects)))
-        fragments.append(Fragment(dialect="", warnings=item.warnings))
-        fragments.extend(parts)
-        if text:
-            found = _log_lines(text, options.log_literals, item.input.id)
-            lines += sorted(islice(found, MAX_LOG_LINES), key=lambda line: line.at.line or 0)
+        fragments += item.fragments
+        lines += item.log_lines
     crash = join(fragments, lines[:MAX_LOG_LINES], noise_lists())
     return ReadResult(inputs=tuple(inputs), crash=crash)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """One input with everything that was found in it."""
+
+    input: Input
+    lines: tuple[Line, ...]
+    fragments: tuple[Fragment, ...]
+    log_lines: tuple[LogLine, ...] = ()
+
+
+def parse(names: Sequence[str], options: ReadOptions) -> Iterator[Parsed]:
+    """Yield each input as it was parsed, before the crash is made of all of them.
+
+    Raises InputError where no input can be read.
+    """
+    yield from _parse_loaded(_load_all(expand(names), options), options)
+
+
+def _parse_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> Iterator[Parsed]:
+    for item in loaded:
+        text = Text(item.lines, anchors(options.log_literals)) if item.lines else None
+        found = _log_lines(text, options.log_literals, item.input.id) if text else ()
+        yield Parsed(
+            input=item.input,
+            lines=item.lines,
+            fragments=(
+                Fragment(dialect="", warnings=item.warnings),
+                *_fragments(item, text, options),
+            ),
+            log_lines=tuple(
+                sorted(islice(found, MAX_LOG_LINES), key=lambda line: line.at.line or 0)
+            ),
+        )
 
 
 def read_text(text: str, options: ReadOptions, *, name: str = "text") -> ReadResult:
