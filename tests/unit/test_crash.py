@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage.crash import blame, blamed_frame, crashed_thread, frames_from, join
+from triage.crash import MAX_THREADS, blame, blamed_frame, crashed_thread, frames_from, join
 from triage.frames.noise import mark_noise, noise_of
 from triage.knowledge import NoiseList, noise_lists
 from triage.model.crash import (
@@ -336,3 +336,24 @@ def test_property_one_thread_at_most_is_crashed_and_its_blamed_frame_is_no_plumb
         blamed = found.threads[found.blamed_frame.thread].frames[found.blamed_frame.frame]
         assert blamed.noise is None
         assert blamed.function
+
+
+class TestManyThreads:
+    COUNT = MAX_THREADS + 500
+
+    def test_the_crashed_thread_stays_and_it_is_said(self):
+        last = self.COUNT - 1
+        threads = tuple(
+            Thread(id=str(n), frames=(frame(f"f{n}"),), crashed=n == last)
+            for n in range(self.COUNT)
+        )
+        found = crash(Fragment(dialect="x", threads=threads))
+        assert len(found.threads) == MAX_THREADS
+        assert found.threads[found.crashed_thread].id == str(last)
+        assert [w.code for w in found.warnings] == ["threads-cut"]
+        ids = [int(t.id) for t in found.threads]
+        assert ids == sorted(ids)
+
+    def test_no_word_where_all_are_there(self):
+        threads = (Thread(frames=(frame("f"),)),) * MAX_THREADS
+        assert crash(Fragment(dialect="x", threads=threads)).warnings == ()
