@@ -18,6 +18,7 @@ from triage.model.stack import ThreadKind
 
 ALGORITHM = 1
 _FRAMES = 3
+_PLACE = re.compile(r"(?<=\{lambda)#\d+(?=\})")  # not every printer numbers lambdas
 _VARIABLE = re.compile(r"0x[0-9a-fA-F]+|\d+|/\S+")
 
 
@@ -53,4 +54,4 @@ def _frame_names(crash: Crash, error: ErrorRecord | None) -> list[str]:
     if error and error.timing is Timing.ASYNCHRONOUS and thread.kind is not ThreadKind.GPU:
         return []
     frames = frames_from(thread, crash.blamed_frame.frame)[:_FRAMES]
-    return [plain_name(f.function) for f in frames if f.function]
+    return [_PLACE.sub("", plain_name(f.function)) for f in frames if f.function]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from triage.frames.demangle_cursor import RefusedError
+
 _HASH = re.compile(r"17h[0-9a-f]{16}E")
 _ESCAPE = re.compile(r"\$([A-Z]{1,2}|u[0-9a-f]{1,6})\$|\.\.")
 _SIGNS = {"SP": "@", "BP": "*", "RF": "&", "LT": "<", "GT": ">", "LP": "(", "RP": ")", "C": ","}
@@ -34,10 +36,6 @@ _BASIC = {
 _MAX_DEPTH = 48
 _MAX_STEPS = 2000
 _MAX_TEXT = 4096
-
-
-class Refused(Exception):
-    """The symbol is none, or asks for more than the limits allow."""
 
 
 def legacy_name(text: str) -> str | None:
@@ -98,7 +96,7 @@ class _Reader:
 
     def tag(self) -> str:
         if self.at >= len(self.text):
-            raise Refused
+            raise RefusedError
         self.at += 1
         return self.text[self.at - 1]
 
@@ -106,10 +104,10 @@ class _Reader:
         self.depth += 1
         self.steps += 1
         if self.depth > _MAX_DEPTH or self.steps > _MAX_STEPS:
-            raise Refused
+            raise RefusedError
         text = step()
         if len(text) > _MAX_TEXT:
-            raise Refused
+            raise RefusedError
         self.depth -= 1
         return text
 
@@ -117,16 +115,13 @@ class _Reader:
         """Return a number of base 62 that `_` ends."""
         end = self.text.find("_", self.at, self.at + 10)
         if end < 0:
-            raise Refused
+            raise RefusedError
         digits, self.at = self.text[self.at : end], end + 1
         value = 0
         for char in digits:
             if not (char.isascii() and char.isalnum()):
-                raise Refused
-            if char.isdigit():
-                digit = int(char)
-            else:
-                digit = ord(char) - (87 if char.islower() else 29)
+                raise RefusedError
+            digit = int(char) if char.isdigit() else ord(char) - (87 if char.islower() else 29)
             value = value * 62 + digit
         return value + 1 if digits else 0
 
@@ -134,16 +129,16 @@ class _Reader:
         """Return a name and its place among those of the same name."""
         place = self.number() + 1 if self.take("s") else 0
         if self.take("u"):
-            raise Refused
+            raise RefusedError
         start = self.at
         while self.text[self.at : self.at + 1].isdigit() and self.at - start < 6:
             self.at += 1
         if start == self.at:
-            raise Refused
+            raise RefusedError
         size = int(self.text[start : self.at])
         self.take("_")
         if self.at + size > len(self.text):
-            raise Refused
+            raise RefusedError
         self.at += size
         return self.text[self.at - size : self.at], place
 
@@ -168,7 +163,7 @@ class _Reader:
             return text
         if tag == "B":
             return self._again(self.path)
-        raise Refused
+        raise RefusedError
 
     def _inside(self) -> str:
         space = self.tag()
@@ -195,7 +190,7 @@ class _Reader:
         if not self.printing:
             return ""
         if target >= start:
-            raise Refused
+            raise RefusedError
         back, self.at = self.at, target
         text = step()
         self.at = back
@@ -217,7 +212,7 @@ class _Reader:
         if self.tag() != "p":
             end = self.text.find("_", self.at)
             if end < 0:
-                raise Refused
+                raise RefusedError
             self.at = end + 1
 
     def type(self) -> str:
@@ -234,31 +229,31 @@ class _Reader:
         self.at -= 1
         return self.path()
 
-    def _reference(self) -> str:
+    def reference_type(self) -> str:
         mutable = "mut " if self.text[self.at - 1] == "Q" else ""
         if self.take("L"):
             self.number()
         return f"&{mutable}{self.type()}"
 
-    def _pointer(self) -> str:
+    def pointer_type(self) -> str:
         kind = "mut" if self.text[self.at - 1] == "O" else "const"
         return f"*{kind} {self.type()}"
 
-    def _array(self) -> str:
+    def array_type(self) -> str:
         text = self.type()
         self._constant()
         return f"[{text}]"
 
-    def _slice(self) -> str:
+    def slice_type(self) -> str:
         return f"[{self.type()}]"
 
-    def _tuple(self) -> str:
+    def tuple_type(self) -> str:
         parts: list[str] = []
         while not self.take("E"):
             parts.append(self.type())
         return f"({', '.join(parts)})"
 
-    def _function(self) -> str:
+    def function_type(self) -> str:
         self._binder()
         self.take("U")
         if self.take("K") and not self.take("C"):
@@ -268,7 +263,7 @@ class _Reader:
         self.type()
         return "fn"
 
-    def _dynamic(self) -> str:
+    def dynamic_type(self) -> str:
         self._binder()
         parts: list[str] = []
         while not self.take("E"):
@@ -286,13 +281,13 @@ class _Reader:
 
 
 _TYPES: dict[str, Callable[[_Reader], str]] = {
-    "R": _Reader._reference,
-    "Q": _Reader._reference,
-    "P": _Reader._pointer,
-    "O": _Reader._pointer,
-    "A": _Reader._array,
-    "S": _Reader._slice,
-    "T": _Reader._tuple,
-    "F": _Reader._function,
-    "D": _Reader._dynamic,
+    "R": _Reader.reference_type,
+    "Q": _Reader.reference_type,
+    "P": _Reader.pointer_type,
+    "O": _Reader.pointer_type,
+    "A": _Reader.array_type,
+    "S": _Reader.slice_type,
+    "T": _Reader.tuple_type,
+    "F": _Reader.function_type,
+    "D": _Reader.dynamic_type,
 }

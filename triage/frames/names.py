@@ -65,6 +65,7 @@ _ROUNDS = 12
 _BRACKET = re.compile(r"[<>()\[\]]")
 _CLOSES = {">": "<", ")": "(", "]": "["}
 _SPACE_BEFORE_SIGN = re.compile(r" +(?=\W)")
+_OF_TRAIT = re.compile(r"<([^<>]{1,500}?) as ([^<>]{1,500})>(::.*)")
 _QUALIFIERS = (" const", " volatile", " noexcept", " &", " &&")
 
 # Signs that belong to a name, while brackets and spaces are taken out of the text.
@@ -109,8 +110,20 @@ def base_name(function: str) -> str:
 @lru_cache(maxsize=8192)
 def name_forms(function: str) -> tuple[str, ...]:
     """Return the forms of a function's name that a pattern may be written for."""
+    forms = full_forms(function)
+    return tuple(dict.fromkeys((*forms, forms[1].rsplit("::", 1)[-1])))
+
+
+def full_forms(function: str) -> tuple[str, ...]:
+    """Return a function's name as printed, plain, and as a method of each that it belongs to.
+
+    Rust's `<A as B>::f` is a method of the type and of the trait.
+    """
     plain = plain_name(function)
-    return tuple(dict.fromkeys((function, plain, plain.rsplit("::", 1)[-1])))
+    match = _OF_TRAIT.match(plain)
+    if match is None:
+        return function, plain
+    return function, plain, match[1] + match[3], match[2] + match[3]
 
 
 def file_name(path: str) -> str:
