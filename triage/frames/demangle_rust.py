@@ -8,6 +8,7 @@ from collections.abc import Callable
 from triage.frames.demangle_cursor import RefusedError
 
 _HASH = re.compile(r"17h[0-9a-f]{16}E")
+_SIZE = re.compile(r"[1-9][0-9]{0,5}")
 _ESCAPE = re.compile(r"\$([A-Z]{1,2}|u[0-9a-f]{1,6})\$|\.\.")
 _SIGNS = {"SP": "@", "BP": "*", "RF": "&", "LT": "<", "GT": ">", "LP": "(", "RP": ")", "C": ","}
 _BASIC = {
@@ -113,7 +114,7 @@ class _Reader:
 
     def number(self) -> int:
         """Return a number of base 62 that `_` ends."""
-        end = self.text.find("_", self.at, self.at + 10)
+        end = self.text.find("_", self.at, self.at + 16)
         if end < 0:
             raise RefusedError
         digits, self.at = self.text[self.at : end], end + 1
@@ -130,12 +131,12 @@ class _Reader:
         place = self.number() + 1 if self.take("s") else 0
         if self.take("u"):
             raise RefusedError
-        start = self.at
-        while self.text[self.at : self.at + 1].isdigit() and self.at - start < 6:
-            self.at += 1
-        if start == self.at:
-            raise RefusedError
-        size = int(self.text[start : self.at])
+        size = 0
+        if not self.take("0"):
+            match = _SIZE.match(self.text, self.at)
+            if match is None:
+                raise RefusedError
+            self.at, size = match.end(), int(match.group())
         self.take("_")
         if self.at + size > len(self.text):
             raise RefusedError

@@ -15,7 +15,7 @@ _BARE = re.compile(r"(?!_{1,4}[ZR]|__device|__wrapper|__nv_)[A-Za-z_]\w*")
 _QUALIFIED = re.compile(r"[A-Za-z_]\w*(?:::~?[A-Za-z_]\w*)+")
 _UNUSUAL = re.compile(r"(?<!\w)(?:_GLOBAL__N|_INTERNAL_|__(?:\d|ndk1|Cr)::|h[0-9a-f]{16}$)|__devi")
 # Words that mean nothing to C++: MSVC's mangling, Swift's, Objective-C's methods.
-_WHOLE = re.compile(r"\?[\w?$@]|_?\$[sS]\d|(?:_{1,4}\d{1,4})?[-+]\[")
+_WHOLE = re.compile(r"\?\??[\w$]|_?\$[sS]\d|(?:_{1,4}\d{1,4})?[-+]\[")
 
 # What stands before a name: a module, a linkage table's entry, an entry point's dot.
 _BEFORE = re.compile(
@@ -30,7 +30,7 @@ _BEHIND = re.compile(
 _TAIL = 64
 _STDCALL = re.compile(r"[_@]?(\w{1,500})@{1,2}\d{1,4}")
 _CLONE = re.compile(
-    r" {0,4}\[clone [^\]]{1,200}\]|\[abi:\w{1,40}\]"
+    r" {0,4}\[clone [^\]]{1,200}\]|\[abi:\w{1,40}\]|(?<=\w)\[[0-9a-f]{8,16}\](?=::)"
     r"|(?:\.(?:cold|part|constprop|isra|lto_priv|llvm|__uniq|localalias|cfi|cfi_jt|resume|destroy"
     r"|cleanup|actor|warm|_?omp_fn|omp_outlined)(?:\.?\d{1,40})?){1,8}(?=[(\s@\[+]|$)"
 )
@@ -66,6 +66,7 @@ _BRACKET = re.compile(r"[<>()\[\]]")
 _CLOSES = {">": "<", ")": "(", "]": "["}
 _SPACE_BEFORE_SIGN = re.compile(r" +(?=\W)")
 _OF_TRAIT = re.compile(r"<([^<>]{1,500}?) as ([^<>]{1,500})>(::.*)")
+_QUALIFIED_SCOPE = re.compile(r"(?: (?:const|volatile|&&?)){1,4}(?=::)")
 _QUALIFIERS = (" const", " volatile", " noexcept", " &", " &&")
 
 # Signs that belong to a name, while brackets and spaces are taken out of the text.
@@ -93,6 +94,8 @@ def plain_name(function: str) -> str:
     if any(mark in text for mark in _MARKS) or text.startswith("<"):
         text = _WORDS.sub(_named, text)
     text = _outline(text).strip()
+    if " " in text:
+        text = _QUALIFIED_SCOPE.sub("", text)
     while text.endswith(_QUALIFIERS):
         text = text.rpartition(" ")[0].rstrip()
     # A return type stands before the name, parted by a space that is outside all brackets.
@@ -110,8 +113,7 @@ def base_name(function: str) -> str:
 @lru_cache(maxsize=8192)
 def name_forms(function: str) -> tuple[str, ...]:
     """Return the forms of a function's name that a pattern may be written for."""
-    forms = full_forms(function)
-    return tuple(dict.fromkeys((*forms, forms[1].rsplit("::", 1)[-1])))
+    return tuple(dict.fromkeys((*full_forms(function), base_name(function))))
 
 
 def full_forms(function: str) -> tuple[str, ...]:
@@ -122,7 +124,7 @@ def full_forms(function: str) -> tuple[str, ...]:
     plain = plain_name(function)
     match = _OF_TRAIT.match(plain)
     if match is None:
-        return function, plain
+        return (function,) if plain == function else (function, plain)
     return function, plain, match[1] + match[3], match[2] + match[3]
 
 

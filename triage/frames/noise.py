@@ -14,6 +14,7 @@ from triage.text.glob import glob_match
 
 _KEY = 2  # how many characters globs are sorted by
 _REMEMBERED = 50_000
+_NOWHERE = 1_000_000
 
 
 def mark_noise(thread: Thread, lists: Sequence[NoiseList]) -> Thread:
@@ -49,7 +50,6 @@ class _Matcher:
 
     def __init__(self, lists: tuple[NoiseList, ...]) -> None:
         self._names = [entry.name for entry in lists]
-        self._none = len(lists)
         self._functions = _Globs([entry.functions for entry in lists])
         self._modules = _Globs([entry.modules for entry in lists])
         self._files = _Globs([entry.files for entry in lists])
@@ -67,16 +67,16 @@ class _Matcher:
         return found
 
     def _find(self, function: str | None, module: str | None, file: str | None) -> str | None:
-        rank = self._none
+        rank = _NOWHERE
         if function:
             # Not by the last part of the name: `llm::file::read` is no system call.
-            for form in dict.fromkeys(full_forms(function)):
+            for form in full_forms(function):
                 rank = self._functions.rank(form, rank)
         if module:
-            rank = self._modules.path_rank(module, rank)
+            rank = min(rank, self._modules.path_rank(module))
         if file:
-            rank = self._files.path_rank(file, rank)
-        return self._names[rank] if rank < self._none else None
+            rank = min(rank, self._files.path_rank(file))
+        return self._names[rank] if rank < _NOWHERE else None
 
 
 class _Globs:
@@ -85,7 +85,10 @@ class _Globs:
     def __init__(self, lists: Sequence[Sequence[str]]) -> None:
         self._whole: dict[str, int] = {}
         self._begins: dict[str, list[tuple[str, int]]] = {}
+        self._heads: dict[str, tuple[str, ...]] = {}
         self._others: list[tuple[str, int]] = []
+        self._ends: tuple[str, ...] = ()
+        self._paths: dict[str, int] = {}
         self.empty = True
         self.folders = False
         for rank, globs in enumerate(lists):
@@ -99,27 +102,36 @@ class _Globs:
         if not star:
             self._whole.setdefault(glob, rank)
         elif len(head) >= _KEY:
-            self._begins.setdefault(head[:_KEY], []).append((glob if rest else head, rank))
+            key = head[:_KEY]
+            self._begins.setdefault(key, []).append((glob if rest else head, rank))
+            self._heads[key] = (*self._heads.get(key, ()), head)
         else:
             self._others.append((glob, rank))
+            self._ends = (*self._ends, glob.rpartition("*")[2])
 
     def rank(self, text: str, limit: int) -> int:
         """Return the place of the first list that a text is on, or `limit` if none is before it."""
         text = text.casefold()
         limit = min(limit, self._whole.get(text, limit))
-        for glob, rank in self._begins.get(text[:_KEY], ()):
+        key = text[:_KEY]
+        heads = self._heads.get(key)
+        for glob, rank in self._begins[key] if heads and text.startswith(heads) else ():
             if rank < limit and (glob_match(glob, text) if "*" in glob else text.startswith(glob)):
                 limit = rank
-        for glob, rank in self._others:
+        for glob, rank in self._others if text.endswith(self._ends) else ():
             if rank < limit and glob_match(glob, text):
                 limit = rank
         return limit
 
-    def path_rank(self, path: str, limit: int) -> int:
-        """Return the place of the first list that a path is on, by its last part or by its tail."""
+    def path_rank(self, path: str) -> int:
+        """Return the place of the first list that a path is on, by its last part or its tail."""
         if self.empty:
-            return limit
-        limit = self.rank(file_name(path), limit)
-        if self.folders:
-            limit = self.rank(tail(path), self.rank(path, limit))
-        return limit
+            return _NOWHERE
+        if path not in self._paths:
+            if len(self._paths) >= _REMEMBERED:
+                self._paths.clear()
+            rank = self.rank(file_name(path), _NOWHERE)
+            if self.folders:
+                rank = self.rank(tail(path), self.rank(path, rank))
+            self._paths[path] = rank
+        return self._paths[path]
