@@ -7,7 +7,9 @@ that was made of it above, which says the same and is whole.
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +26,10 @@ from triage.model.crash import (
 )
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust
-from triage.parse.json_lines import read_json
+from triage.text.decode import MAX_LINE
 
+_MARK = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?$)|[][{}]')
+_MAX_DEPTH = 64
 _MAX_FRAMES = 20_000
 _MAX_THREADS = 4_096
 _WANTED = frozenset(
@@ -75,16 +79,53 @@ def _read(region: Region) -> Fragment:
 
 
 def _take(report: _Report, item: Item) -> None:
-    lines = (item.text, *item.rest) if item.kind == "body" else ("{", item.text, *item.rest, "}")
-    if item.kind == "entry" and not any(f'"{key}"' in item.text[:80] for key in _WANTED):
-        return
-    found, damaged = read_json(lines)
+    lines = (item.text, *item.rest)
+    if item.kind == "entry":
+        if not any(f'"{key}"' in item.text[:80] for key in _WANTED):
+            return
+        lines = ("{" + item.text, *item.rest)
+    found, damaged = _parsed(lines)
     for key in _WANTED & found.keys():
         if key not in report.entries:
             report.entries[key] = found[key]
             report.rows[key] = item.at
-    if damaged and (item.kind == "body" or _WANTED & found.keys()):
+    if damaged:
         report.damaged = report.damaged or item.at
+
+
+def _parsed(lines: Sequence[str]) -> tuple[dict[str, Any], bool]:
+    """Return the object that lines hold, and whether a part of it was not to be read."""
+    cut = next((n for n, line in enumerate(lines) if len(line) >= MAX_LINE), None)
+    text = "\n".join(lines if cut is None else lines[: cut + 1]).rstrip().removesuffix(",")
+    whole = (_loaded(text) or _loaded(text + "}")) if cut is None else None
+    if whole is not None:
+        return whole, False
+    return _loaded(_repaired(text)) or {}, True
+
+
+def _loaded(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _repaired(text: str) -> str:
+    """Return a text as far as its last complete object or list, with what is open closed."""
+    waiting: list[str] = []
+    end, closing = 0, ""
+    for match in _MARK.finditer(text):
+        mark = match.group()
+        if mark in ("{", "["):
+            waiting.append("}" if mark == "{" else "]")
+            if len(waiting) > _MAX_DEPTH:
+                break
+        elif mark in ("}", "]"):
+            if not waiting or waiting.pop() != mark:
+                break
+            end, closing = match.end(), "".join(reversed(waiting))
+    return text[:end] + closing
 
 
 def _fragment(report: _Report, claimed: frozenset[int]) -> Fragment:
@@ -135,9 +176,7 @@ def _threads(report: _Report, images: list[dict[str, Any]]) -> tuple[Thread, ...
     return tuple(threads)
 
 
-def _frames(
-    entries: Any, images: list[dict[str, Any]], at: Position | None
-) -> tuple[Frame, ...]:
+def _frames(entries: Any, images: list[dict[str, Any]], at: Position | None) -> tuple[Frame, ...]:
     found = [e for e in _list(entries) if isinstance(e, dict) and "imageIndex" in e][:_MAX_FRAMES]
     return tuple(_frame(n, entry, images, at) for n, entry in enumerate(found))
 
@@ -206,15 +245,15 @@ def _said(library: str, text: str, at: Position | None) -> ErrorRecord:
     first = text.strip().split("\n", 1)[0]
     if match := _THROWN.search(text):
         reason = (match["reason"] or "").removesuffix("'") or None
-        return ErrorRecord(
-            api="objc", name=match["name"], message=reason, role=Role.CAUSE, at=at
-        )
+        return ErrorRecord(api="objc", name=match["name"], message=reason, role=Role.CAUSE, at=at)
     if library.startswith("libswiftCore"):
         return ErrorRecord(api="swift", message=first, role=Role.CAUSE, at=at)
     if library.startswith("libc++"):
         return ErrorRecord(api="cxx", message=first, at=at)
     name = "abort" if first == "abort() called" else None
-    return ErrorRecord(api="loader" if library == "dyld" else "libc", name=name, message=first, at=at)
+    return ErrorRecord(
+        api="loader" if library == "dyld" else "libc", name=name, message=first, at=at
+    )
 
 
 def _environment(report: _Report) -> Environment:

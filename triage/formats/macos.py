@@ -166,9 +166,7 @@ def _image(state: _State, item: Item) -> None:
     )
 
 
-def symbol_frame(
-    index: int, module: str, address: str | None, symbol: str, at: Position
-) -> Frame:
+def symbol_frame(index: int, module: str, address: str | None, symbol: str, at: Position) -> Frame:
     """Return a frame of the columns that a report and backtrace_symbols print.
 
     The symbol is `FUNCTION + N`, `FUNCTION + N (FILE:LINE)`, or `BASE + N` where it is not known.
@@ -232,7 +230,9 @@ def _terminated(state: _State) -> None:
     for key in ("Termination Reason", "Exception Message"):
         value, at = state.headers.get(key, ("", None))
         match = _NAMESPACE.match(value)
-        if at is None or (key == "Termination Reason" and (not match or match["space"] == "SIGNAL")):
+        if at is None or (
+            key == "Termination Reason" and (not match or match["space"] == "SIGNAL")
+        ):
             continue
         space = match["space"] if match and key == "Termination Reason" else None
         state.errors.append(
@@ -372,4 +372,5 @@ FORMAT = Format(
     before=30,
     after=8,
     reach=120,
+    yields_to=("ips",),
 )

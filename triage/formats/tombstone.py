@@ -34,6 +34,7 @@ class _State:
     signal: Signal | None = None
     waiting: Thread | None = None
     in_memory: bool = False
+    expected: int = 0
     width: int = 0
     os: str | None = None
     arch: str | None = None
@@ -47,7 +48,7 @@ def _read(region: Region) -> Fragment:
     for item in source.items():
         _HANDLERS[item.kind](state, item)
     state.stacks.finish()
-    threads = tuple(t for t in state.stacks.threads() if t.frames and t.frames[0].index == 0)
+    threads = tuple(t for t in state.stacks.threads() if t.frames)
     if not threads and state.signal is None and not state.errors:
         return Fragment(dialect="tombstone")
     return Fragment(
@@ -90,6 +91,7 @@ def _process(state: _State, item: Item) -> None:
 def _begin(state: _State) -> None:
     """Start the thread whose head was printed, now that its frames come."""
     head, state.waiting = state.waiting, None
+    state.expected = 0
     if head:
         state.stacks.begin(thread_id=head.id, tid=head.tid, name=head.name, at=head.at or _NOWHERE)
 
@@ -197,9 +199,14 @@ def _frame(state: _State, item: Item) -> None:
 
 def _symbolized(state: _State, item: Item) -> None:
     index, pc = int(item.fields["symbolized_index"]), item.fields["symbolized_pc"]
+    if index not in (0, state.expected):
+        return  # what another stack, of which the rest is lost, ends with
+    state.expected = index + 1
     text = _whole(state, item, item.fields["symbolized"])
     if not text.startswith("in "):
-        _begin(state)
+        if state.waiting:
+            _begin(state)
+            state.expected = index + 1
         state.stacks.add(_with_source(native_frame(index, pc, text, item.at), item.rest))
         return
     function, file, line, column = split_source(text[3:].strip())
@@ -298,7 +305,7 @@ FORMAT = Format(
     ),
     read=_read,
     before=4,
-    after=100,
+    after=400,
     reach=200,
-    yields_to=("sanitizer",),
+    yields_to=("art", "sanitizer"),
 )
