@@ -10,20 +10,18 @@ from triage.model.position import Position
 from triage.model.stack import Frame, Trust
 
 _TIME = r"(?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,9}(?: [+-]\d{4})?:?"
-_LOGCAT = re.compile(
-    "|".join(
-        (
-            # logcat -v threadtime, with a uid or without; its head may be gone
-            rf"(?:{_TIME} {{1,3}})?(?:[\w.]{{1,20}} {{1,6}})?\d{{1,7}} {{1,6}}\d{{1,7}} "
-            r"[VDIWEFA] [^:\n]{0,60}?: ?",
-            rf"(?:{_TIME} {{1,3}})?(?:\d{{1,7}}-\d{{1,7}}/[\w.:?-]{{1,80}} )?"  # -v time, -v brief
-            r"[VDIWEFA]/[^(:\n]{0,60}(?:\( {0,6}\d{1,7}\))?: ?",
-            rf"(?:{_TIME} {{1,3}})?\d{{1,7}}-\d{{1,7}} {{1,4}}[^\n]{{1,60}}? {{1,40}}"  # Android Studio
-            r"[VDIWEFA] {1,2}",
-            r"[VDIWEFA] [\w.-]{1,40} {0,8}: ",  # -v tag
-        )
-    )
+_WHEN = rf"(?:{_TIME} {{1,3}})?"
+_COLUMNS = (
+    # logcat -v threadtime, with a uid or without; the time may be gone
+    _WHEN + r"(?:[\w.]{1,20} {1,6})?\d{1,7} {1,6}\d{1,7} [VDIWEFA] [^:\n]{0,60}?: ?",
+    # -v time, -v brief
+    _WHEN + r"(?:\d{1,7}-\d{1,7}/[\w.:?-]{1,80} )?[VDIWEFA]/[^(:\n]{0,60}(?:\( {0,6}\d{1,7}\))?: ?",
+    # Android Studio
+    _WHEN + r"\d{1,7}-\d{1,7} {1,4}[^\n]{1,60}? {1,40}[VDIWEFA] {1,2}",
+    # -v tag
+    r"[VDIWEFA] [\w.-]{1,40} {0,8}: ",
 )
+_LOGCAT = re.compile("|".join(_COLUMNS))
 
 _BUILD_ID = re.compile(r" ?\((?:BuildId: ?|Build ID: ?)?(?P<id>[0-9a-fA-F]{8,64})\)$")
 _MAP_OFFSET = re.compile(r" \(offset (?:0x)?[0-9a-fA-F]{1,16}\)")

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from triage.formats._android import native_frame, without_logcat
 from triage.formats._base import Format, Item, Region, number, reading
 from triage.model.crash import ErrorRecord, Fragment, Role
-from triage.model.position import Position
 from triage.model.stack import Frame, Thread, ThreadKind, Trust
 
 _PLACE = re.compile(r"(?P<file>[^:\n]{1,200}):(?P<line>-?\d{1,9})$")

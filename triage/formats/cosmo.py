@@ -160,5 +160,5 @@ FORMAT = Format(
     read=_read,
     before=2,
     after=120,
-    reach=20,
+    reach=130,
 )

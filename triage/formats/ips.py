@@ -130,7 +130,7 @@ def _repaired(text: str) -> str:
 
 def _fragment(report: _Report, claimed: frozenset[int]) -> Fragment:
     images = [i for i in _list(report.entries.get("usedImages")) if isinstance(i, dict)]
-    warnings = ()
+    warnings: tuple[ReportWarning, ...] = ()
     if report.damaged:
         message = "the JSON of a crash report is damaged or longer than a line that is read"
         warnings = (ReportWarning(code="report-damaged", message=message, at=report.damaged),)
@@ -152,8 +152,8 @@ def _threads(report: _Report, images: list[dict[str, Any]]) -> tuple[Thread, ...
     at = report.rows.get("lastExceptionBacktrace")
     thrown = _frames(report.entries.get("lastExceptionBacktrace"), images, at)
     if thrown:
-        name = "Last Exception Backtrace"
-        threads.append(Thread(name=name, crashed=True, frames=thrown, at=at))
+        title = "Last Exception Backtrace"
+        threads.append(Thread(name=title, crashed=True, frames=thrown, at=at))
     faulting = report.entries.get("faultingThread")
     at = report.rows.get("threads")
     for n, entry in enumerate(_list(report.entries.get("threads"))[:_MAX_THREADS]):
@@ -161,13 +161,14 @@ def _threads(report: _Report, images: list[dict[str, Any]]) -> tuple[Thread, ...
             continue
         frames = _frames(entry.get("frames"), images, at)
         crashed = entry.get("triggered") is True or n == faulting
-        name, tid = entry.get("name") or entry.get("queue"), entry.get("id")
+        name = _text(entry.get("name")) or _text(entry.get("queue"))
+        tid = _number(entry.get("id"))
         if frames:
             threads.append(
                 Thread(
                     id=str(n),
-                    tid=tid if isinstance(tid, int) else None,
-                    name=name if isinstance(name, str) else None,
+                    tid=tid,
+                    name=name,
                     crashed=crashed and not thrown,
                     frames=frames,
                     at=at,
@@ -185,8 +186,7 @@ def _frame(
     index: int, entry: dict[str, Any], images: list[dict[str, Any]], at: Position | None
 ) -> Frame:
     place, offset = entry.get("imageIndex"), _number(entry.get("imageOffset"))
-    known = isinstance(place, int) and 0 <= place < len(images)
-    image = images[place] if known and isinstance(place, int) else {}
+    image = images[place] if isinstance(place, int) and 0 <= place < len(images) else {}
     base = _number(image.get("base"))
     function, file = _text(entry.get("symbol")), _text(entry.get("sourceFile"))
     line = _number(entry.get("sourceLine"))
@@ -309,5 +309,5 @@ FORMAT = Format(
     read=_read,
     before=60,
     after=12_000,
-    reach=4_000,
+    reach=12_100,
 )  # fmt: skip

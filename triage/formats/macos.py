@@ -26,10 +26,7 @@ _FAULT = re.compile(
     r"(?P<code>KERN_[A-Z_]{3,40}|EXC_I386_[A-Z]{3,20}|(?:SEGV|BUS|ILL|FPE)_[A-Z]{3,12})"
     r"(?:[^\n]{0,20}? at (?P<address>0x[0-9a-fA-F]{1,16}))?"
 )
-_NAMESPACE = re.compile(
-    r"(?:Namespace )?(?P<space>[A-Z]{3,20})[, ] ?(?:Code )?(?P<code>0x[0-9a-fA-F]{1,16}|\d{1,19})?,?"
-    r" ?(?P<text>[^\n]*)"
-)
+_NAMESPACE = re.compile(r"(?:Namespace )?(?P<space>[A-Z]{3,20})[, ]")
 _VERSION = re.compile(r"\((?P<version>[^()]{1,100})\)$")
 _ARCH = {"ARM-64": "arm64", "X86-64": "x86_64", "X86": "i386", "ARM": "arm"}
 
@@ -347,8 +344,7 @@ FORMAT = Format(
         "Assertion failed",
         " 0x0000",
         "\t0x",
-        " 0x1",
-        " 0x7ff",
+        "libsystem_",
         "abort() called",
         "Library not loaded",
         "Symbol not found",
@@ -357,7 +353,8 @@ FORMAT = Format(
         r"[ \t>]{0,8}(?:Exception Type|Crashed Thread|Triggered by Thread|Termination Reason"
         r"|Termination Signal):[ \t]{1,40}\S"
         r"|[ \t>]{0,8}Thread \d{1,6}(?: Crashed:|:(?:: |[ \t]{0,8}$)| name: )"
-        r"|[ \t>]{0,12}(?:\[[\w .:-]{1,40}\] ?)?\d{1,4}[ \t]{1,8}(?:\+ )?(?!0x|\[)\S(?:[^\t\n]{0,80}?\S)?"
+        r"|[ \t>]{0,12}(?:\[[\w .:-]{1,40}\] ?)?\d{1,4}[ \t]{1,8}(?:\+ )?(?!0x|\[)"
+        r"\S(?:[^\t\n]{0,80}?\S)?"
         r"[ \t]{1,60}0x[0-9a-fA-F]{8,16} [^\n]{1,4000} \+ \d"
         r"|[ \t>]{0,24}0x[0-9a-fA-F]{1,16}[ \t]{1,8}-[ \t]{1,24}0x[0-9a-fA-F]{1,16} [^\n<]{1,300}<"
         r"[0-9A-Fa-f-]{32,36}>"

@@ -133,5 +133,5 @@ FORMAT = Format(
     ),
     read=_read,
     after=400,
-    reach=40,
+    reach=400,
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from triage.formats._android import native_frame, without_logcat
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
@@ -22,7 +23,8 @@ from triage.model.stack import Frame, Thread, Trust
 _MIN_WIDTH = 60
 _FATAL = re.compile(r"\[FATAL:(?P<file>[^()\[\]\n]{1,400})\((?P<line>\d{1,9})\)\] ?(?P<text>.*)$")
 _UNCAUGHT = re.compile(
-    r"terminating (?:due to|with) uncaught exception of type (?P<name>\S[^\n]{0,300}?): (?P<text>.*)$"
+    r"terminating (?:due to|with) uncaught exception of type (?P<name>\S[^\n]{0,300}?): "
+    r"(?P<text>.*)$"
 )
 _TRUE_FAULT = frozenset({"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP"})
 
@@ -67,7 +69,7 @@ def _wrapped_at(region: Region) -> int:
     lines = region.lines
     ends = Counter(
         len(line.text)
-        for line, behind in zip(lines, lines[1:], strict=False)
+        for line, behind in pairwise(lines)
         if len(line.text) >= _MIN_WIDTH and behind.text[:1].strip() and "#" not in behind.text[:4]
     )
     longest = max((len(line.text) for line in lines), default=0)
@@ -99,7 +101,7 @@ def _begin(state: _State) -> None:
 _NOWHERE = Position(input=0)
 
 
-def _backtrace(state: _State, item: Item) -> None:
+def _backtrace(state: _State, _: Item) -> None:
     state.in_memory = False
     state.stacks.finish()
     _begin(state)
@@ -289,8 +291,7 @@ FORMAT = Format(
     title="Android's tombstones and HarmonyOS's fault logs",
     anchors=(
         "pid: ",
-        "Fatal signal ",
-        "signal ",
+        " (SIG",
         " pc ",
         "Build fingerprint",
         "Abort message: ",
@@ -306,6 +307,6 @@ FORMAT = Format(
     read=_read,
     before=4,
     after=400,
-    reach=200,
+    reach=410,
     yields_to=("art", "sanitizer"),
 )

@@ -111,8 +111,8 @@ def test_cut_at_any_line(cut: int):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("F/libc    (13025): Fatal signal 11 (SIGSEGV), code 1 (SEGV_MAPERR), fault addr 0x104 in "
-         "tid 13129 (1.ui), pid 13025 (x)", ("SIGSEGV", "SEGV_MAPERR", "0x104")),
+        ("F/libc    (1): Fatal signal 11 (SIGSEGV), code 1 (SEGV_MAPERR), fault addr 0x104 in t",
+         ("SIGSEGV", "SEGV_MAPERR", "0x104")),
         ("F/libc (8321): Fatal signal 11 (SIGSEGV) at 0x18 (code=1), thread 831 (x)",
          ("SIGSEGV", None, "0x18")),
         ("A/libc: Fatal signal 6 (SIGABRT), code -1 (SI_QUEUE) in tid 30454 (x), pid 30454 (x)",
