@@ -10,6 +10,9 @@ from triage.formats._base import named_signal
 from triage.model.crash import Signal
 from triage.model.position import Position
 
+SIGNAL_RETURNS: Final = frozenset({"_sigtramp"})
+"""Functions of the system that call a signal handler; what stands above them is the handler's."""
+
 _SIGNALS: Final = {
     "EXC_BAD_INSTRUCTION": "SIGILL",
     "EXC_ARITHMETIC": "SIGFPE",

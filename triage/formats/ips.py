@@ -14,7 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from triage.formats._base import Format, Item, Region, reading
-from triage.formats._darwin import described_signal, mach_signal, signal_by_number, signal_in
+from triage.formats._darwin import (
+    SIGNAL_RETURNS,
+    described_signal,
+    mach_signal,
+    signal_by_number,
+    signal_in,
+)
 from triage.model.crash import (
     Environment,
     ErrorRecord,
@@ -25,7 +31,7 @@ from triage.model.crash import (
     Signal,
 )
 from triage.model.position import Position
-from triage.model.stack import Frame, Thread, Trust
+from triage.model.stack import Frame, FrameKind, Thread, Trust
 from triage.text.decode import MAX_LINE
 
 _MARK = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?$)|[][{}]')
@@ -200,6 +206,7 @@ def _frame(
         offset=hex(offset) if offset is not None else None,
         address=hex(base + offset) if base is not None and offset is not None else None,
         inlined=entry.get("inline") is True,
+        kind=FrameKind.SIGNAL_HANDLER if function in SIGNAL_RETURNS else FrameKind.HOST,
         trust=trust if function else Trust.ADDRESS_ONLY,
         at=at,
     )

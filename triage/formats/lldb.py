@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from triage.elf.signals import NUMBERS
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
-from triage.formats._darwin import described_signal, mach_signal
+from triage.formats._darwin import SIGNAL_RETURNS, described_signal, mach_signal
 from triage.formats._stacks import Stacks
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, Trust
+from triage.model.stack import Frame, FrameKind, Trust
 
 _TID = re.compile(r"\btid = (0x[0-9a-fA-F]{1,16}|\d{1,12})")
 _NAME = re.compile(r"\b(?:name|queue) = '([^'\n]{1,200})'")
@@ -137,7 +137,7 @@ def to_frame(index: int, body: str, at: Position) -> Frame | None:
 
     Reads `[0xADDR] [MODULE`]FUNCTION[ [inlined] FUNCTION][(ARGS)][ + N][ at FILE:LINE:COLUMN]`.
     """
-    address = module = file = line = column = args = None
+    address = module = file = line = column = None
     text = body.strip()
     flags = _FLAGS.search(text)
     if flags:
@@ -153,12 +153,7 @@ def to_frame(index: int, body: str, at: Position) -> Frame | None:
         file, line = match["file"], int(match["line"])
         column = int(match["column"]) if match["column"] else None
         text = text[: match.start()]
-    text, mark, inner = _OFFSET.sub("", text).rpartition(" [inlined] ")
-    if match := _ARGUMENTS.search(inner):
-        end = inner.rfind(")")
-        args = inner[match.start() + 1 : end if end > match.start() else None]
-        inner = inner[: match.start()]
-    function = inner.strip() or None
+    function, args, inlined = _named(text)
     if not (address or function):
         return None
     unnamed = function is None or function.startswith(_UNNAMED)
@@ -172,10 +167,22 @@ def to_frame(index: int, body: str, at: Position) -> Frame | None:
         column=column,
         module=module,
         address=address,
-        inlined=bool(mark) or bool(flags and "inlined" in flags.group()),
+        inlined=inlined or bool(flags and "inlined" in flags.group()),
+        kind=FrameKind.SIGNAL_HANDLER if function in SIGNAL_RETURNS else FrameKind.HOST,
         trust=Trust.ADDRESS_ONLY if unnamed else known,
         at=at,
     )
+
+
+def _named(text: str) -> tuple[str | None, str | None, bool]:
+    """Part a function from its values; of `OUTER [inlined] INNER` the inner one is meant."""
+    text, mark, inner = _OFFSET.sub("", text).rpartition(" [inlined] ")
+    args = None
+    if match := _ARGUMENTS.search(inner):
+        end = inner.rfind(")")
+        args = inner[match.start() + 1 : end if end > match.start() else None]
+        inner = inner[: match.start()]
+    return inner.strip() or None, args, bool(mark)
 
 
 FORMAT = Format(

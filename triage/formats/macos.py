@@ -11,16 +11,23 @@ import re
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
-from triage.formats._darwin import described_signal, mach_signal, signal_by_words, signal_in
+from triage.formats._darwin import (
+    SIGNAL_RETURNS,
+    described_signal,
+    mach_signal,
+    signal_by_words,
+    signal_in,
+)
 from triage.formats._stacks import Stacks
 from triage.frames.names import file_name
 from triage.model.crash import Environment, ErrorRecord, Fragment, Module, Role, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, Thread, Trust
+from triage.model.stack import Frame, FrameKind, Thread, Trust
 
 _MAX_MODULES = 2_000
 _LAST_EXCEPTION = "Last Exception Backtrace"
 _THROWN = "*** First throw call stack"
+_ABOUT = ("about", "queue", "numbered_name", "crashed_name")
 _QUEUE = re.compile(r"(?P<name>.*?)\s*Dispatch queue: (?P<queue>.*)$")
 _FAULT = re.compile(
     r"(?P<code>KERN_[A-Z_]{3,40}|EXC_I386_[A-Z]{3,20}|(?:SEGV|BUS|ILL|FPE)_[A-Z]{3,12})"
@@ -74,6 +81,8 @@ def _read(region: Region) -> Fragment:
 def _threads(state: _State) -> tuple[Thread, ...]:
     threads = [t for t in state.stacks.threads() if t.frames]
     thrown = next((n for n, t in enumerate(threads) if t.name == _LAST_EXCEPTION), None)
+    if thrown is None and threads and not any(t.id for t in threads):
+        thrown = 0  # of stacks in a log the first is of the first failure
     if thrown is None:
         return tuple(threads)
     return tuple(replace(t, crashed=n == thrown) for n, t in enumerate(threads))
@@ -90,11 +99,13 @@ def _header(state: _State, item: Item) -> None:
 
 
 def _thread(state: _State, item: Item) -> None:
-    thread_id = item.fields["thread_id"]
-    if "crashed" in item.fields:
+    fields = item.fields
+    thread_id = fields.get("thread_id") or fields.get("numbered") or "0"
+    if fields.keys() & {"crashed", "numbered_crashed", "crashed_name"}:
         state.stacks.crashed_id = thread_id
-    about = item.fields.get("about", "").strip() or state.names.get(thread_id)
-    state.stacks.begin(thread_id=thread_id, tid=None, name=_thread_name(about), at=item.at)
+    said = next((fields[key] for key in _ABOUT if key in fields), "").strip()
+    name = _thread_name(said or state.names.get(thread_id))
+    state.stacks.begin(thread_id=thread_id, tid=None, name=name, at=item.at)
     state.last, state.in_stack, state.headed = None, True, True
 
 
@@ -192,6 +203,7 @@ def symbol_frame(index: int, module: str, address: str | None, symbol: str, at: 
         offset=offset,
         address=address,
         inlined=bool(flags and "inlined" in flags.group()),
+        kind=FrameKind.SIGNAL_HANDLER if function in SIGNAL_RETURNS else FrameKind.HOST,
         trust=trust if known else Trust.ADDRESS_ONLY,
         at=at,
     )
@@ -334,6 +346,7 @@ FORMAT = Format(
         "Crashed Thread:",
         "Termination Reason:",
         " Crashed:",
+        ". Crashed: ",
         "Exception Backtrace",
         "call stack",
         "uncaught exception",
@@ -352,7 +365,9 @@ FORMAT = Format(
     opens=re.compile(
         r"[ \t>]{0,8}(?:Exception Type|Crashed Thread|Triggered by Thread|Termination Reason"
         r"|Termination Signal):[ \t]{1,40}\S"
-        r"|[ \t>]{0,8}Thread \d{1,6}(?: Crashed:|:(?:: |[ \t]{0,8}$)| name: )"
+        r"|[ \t>]{0,8}Thread \d{1,6}"
+        r"(?: Crashed:|:(?:: |[ \t]{0,8}$|[ \t]{1,8}Dispatch queue)| name: )"
+        r"|[ \t>]{0,8}#\d{1,4}\. Crashed: "
         r"|[ \t>]{0,12}(?:\[[\w .:-]{1,40}\] ?)?\d{1,4}[ \t]{1,8}(?:\+ )?(?!0x|\[)"
         r"\S(?:[^\t\n]{0,80}?\S)?"
         r"[ \t]{1,60}0x[0-9a-fA-F]{8,16} [^\n]{1,4000} \+ \d"

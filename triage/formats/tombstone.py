@@ -22,6 +22,7 @@ from triage.model.stack import Frame, Thread, Trust
 
 _MIN_WIDTH = 60
 _FATAL = re.compile(r"\[FATAL:(?P<file>[^()\[\]\n]{1,400})\((?P<line>\d{1,9})\)\] ?(?P<text>.*)$")
+_CHECKED = re.compile(r"(?P<file>[\w./+-]{1,400}\.\w{1,4}):(?P<line>\d{1,9}):? (?P<text>\S.*)$")
 _UNCAUGHT = re.compile(
     r"terminating (?:due to|with) uncaught exception of type (?P<name>\S[^\n]{0,300}?): "
     r"(?P<text>.*)$"
@@ -161,10 +162,10 @@ def _cause(state: _State, item: Item) -> None:
 def _abort(state: _State, item: Item) -> None:
     text = item.fields["abort"].strip().removeprefix("'").removesuffix("'")
     error = ErrorRecord(api="libc", name="abort", message=text, at=item.at)
-    if match := _FATAL.match(text):
+    if match := _FATAL.match(text) or _CHECKED.match(text):
         error = ErrorRecord(
             api="engine",
-            name="FATAL",
+            name="FATAL" if text.startswith("[FATAL") else None,
             message=match["text"],
             file=match["file"],
             line=int(match["line"]),
@@ -301,7 +302,7 @@ FORMAT = Format(
     opens=re.compile(
         r"[^\n]{0,160}?(?:pid: {0,4}\d{1,10}, tid: {0,4}\d{1,10}"
         r"|Fatal signal \d{1,3} \(SIG|(?<!Fatal )signal \d{1,3} \(SIG[A-Z]{2,8}\), code "
-        r"|#\d{2,5}[ \t]{1,4}pc[ \t]{1,4}[0-9a-fA-F]{6,16}|Build fingerprint: "
+        r"|#\d{2,5}[ \t]{1,4}pc[ \t]{1,4}(?:0x)?[0-9a-fA-F]{6,16}|Build fingerprint: "
         r"|Reason: ?Signal: ?SIG)"
     ),
     read=_read,

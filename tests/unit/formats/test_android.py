@@ -139,6 +139,8 @@ def test_signals(line: str, expected: tuple[object, ...]):
          ("cxx", "std::out_of_range", "vector", None)),
         ("'[FATAL:view.h(209)] DCHECK failed: a(b).'",
          ("engine", "FATAL", "DCHECK failed: a(b).", 209)),
+        ("media/x/M4.cpp:3301 CHECK_EQ( a,1u) failed: 25 vs. 1",
+         ("engine", None, "CHECK_EQ( a,1u) failed: 25 vs. 1", 3301)),
         ("'GGML_ASSERT failed'", ("libc", "abort", "GGML_ASSERT failed", None)),
     ],
 )  # fmt: skip

@@ -171,6 +171,51 @@ def test_the_last_exception_is_where_it_failed():
     ]
 
 
+def test_what_stands_above_the_signal_is_the_handlers():
+    got = crash(
+        textwrap.dedent("""\
+        Exception Type:    EXC_CRASH (SIGABRT)
+        Thread 35 Crashed: Test Thread
+        0   Python                        \t       0x10590b44c faulthandler_fatal_error + 368
+        1   libsystem_platform.dylib      \t       0x19044f744 _sigtramp + 56
+        2   libsystem_c.dylib             \t       0x190315014 abort + 32
+        3   libmlx.dylib                  \t       0x190315014 mlx::core::gpu::check_error() + 32
+        """)
+    )
+    (thread,) = got.threads
+    assert thread.name == "Test Thread"
+    assert got.blamed_frame
+    assert thread.frames[got.blamed_frame.frame].function == "mlx::core::gpu::check_error()"
+
+
+def test_headings_of_other_reporters():
+    got = crash(
+        textwrap.dedent("""\
+        #0. Crashed: com.apple.main-thread
+        0  App                            0x104db1a2c f(int) + 12 (f.swift:12)
+        1  libdispatch.dylib              0x1920 _dispatch_call_block_and_release
+
+        --
+
+        #1. com.google.firebase
+        0  libsystem_kernel.dylib         0xdbc mach_msg2_trap + 8
+        """)
+    )
+    assert [(t.id, t.name, t.crashed) for t in got.threads] == [
+        ("0", "com.apple.main-thread", True), ("1", "com.google.firebase", False),
+    ]  # fmt: skip
+    assert frames(got.threads[0])[0][1:4] == ("f(int)", "f.swift", 12)
+    old = crash(
+        "Thread 3:  Dispatch queue: com.apple.libdispatch-manager\n"
+        "0   libSystem.B.dylib             \t0x00007fff8a5d2c0a kevent + 10\n\n"
+        "Thread 0 Crashed:  Dispatch queue: com.apple.main-thread\n"
+        "0   com.apple.CoreFoundation      \t0x00007fff8a5d2c0a CFRelease + 10\n"
+    )
+    assert [(t.id, t.name, t.crashed) for t in old.threads] == [
+        ("3", "com.apple.libdispatch-manager", False), ("0", "com.apple.main-thread", True),
+    ]  # fmt: skip
+
+
 class TestLogs:
     def test_backtrace_symbols(self):
         (thread,) = read(
@@ -187,6 +232,11 @@ class TestLogs:
             (10, "main", "llama-cli"),
             (100, "start", "dyld"),
         ]
+
+    def test_of_two_stacks_the_first_is_that_of_the_failure(self):
+        line = "0   app                         0x00000001007ddc3{} f{} + 27"
+        one, two = read(line.format(1, 1) + "\n" + line.format(2, 2)).threads
+        assert (one.crashed, two.crashed) == (True, False)
 
     def test_lines_of_threads_that_fail_together(self):
         lines = [

@@ -84,9 +84,9 @@ class TestSwift:
             ("*** Program crashed: Aborted at 0x10 ***", "SIGABRT", None),
             ("*** Signal 4: Backtracing from 0x1... done ***", "SIGILL", None),
             (
-                "*** Signal 10: Backtracing...\n*** Program crashed: Bad pointer dereference at 0x10",
+                "* Signal 10: Backtracing...\n*** Program crashed: Bad pointer dereference at 0x1",
                 "SIGBUS",
-                "0x10",
+                "0x1",
             ),
         ],
     )
