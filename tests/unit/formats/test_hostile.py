@@ -36,8 +36,16 @@ UNITS = [
     "runtime error: ", "[FATAL] ", " invoked oom-killer",
 ]  # fmt: skip
 HEADS = {
+    "art": [
+        "FATAL EXCEPTION: ", "a.b.CException: ", "at a.b(", '"a" prio=5 tid=1 Native', "ANR in a",
+        "01-01 00:00:00.000  1  1 E ", "01-01 00:00:00.000 1-1 ",
+    ],
     "container": [
         "Failed to initialize NVML: ", "/dev/nvidia", "could not select device driver \"",
+    ],
+    "cosmo": [
+        "error: Uncaught SIGSEGV (SEGV_MAPERR) at 0x1 on ", "a:1: assert(", "cosmoaddr2line a",
+        "00000000000 sp 10000 pc ", "0000000000000000 00000 a", "0x0000000000000000: a at ",
     ],
     "gdb": [
         "#0  ", "#0  0x0 in ", "#1  a (", "Thread 1 (",
@@ -52,9 +60,22 @@ HEADS = {
     "gpu_api": [
         "CUDA error: ", "CUDA error 1: ", "cudaErrorA", "clFoo failed", "a.cu:1: f: block: [0,",
     ],
+    "ips": [
+        '{"bug_type" : "', '  "threads" : [', '{"threads":[{"frames":[', "Translated Report (",
+    ],
     "kernel": [
         "x[1]: segfault at ", "NVRM: Xid (", "Out of memory: Killed process 1 (",
         "traps: a[1] trap ",
+    ],
+    "lldb": [
+        "frame #0: 0x00000000 a`", "frame #0: a", "* thread #1, ", "EXC_BAD_ACCESS (code=1",
+        "* thread #1: tid = 1, stop reason = ",
+    ],
+    "macos": [
+        "Exception Type: a", "Thread 0 Crashed:: ", "0   a  0x00000000 ", "1   a a  ",
+        "0x1 - 0x2 a <", "libc++abi: terminating with uncaught exception of type ", "(0x10000",
+        "Assertion failed: (", "a.swift:1: Fatal error: ", "Fatal error: a: file ",
+        "*** Terminating app due to uncaught exception 'a', reason: '", "Thread 0 name: ",
     ],
     "openclaw": [
         "[FATAL] ", "[FATAL] CUDA error 1 (", "[ERROR] clw-llm-crash: LLM backend failed at ",
@@ -71,6 +92,15 @@ HEADS = {
     ],
     "sanitizer": [
         "==1==ERROR: AddressSanitizer: ", "#0 0x1 in ", "a:1:1: runtime error: ",
+    ],
+    "swift": [
+        "*** Program crashed: Aborted at 0x1", "0 0x1 a in ", "0 a in ",
+        "Signal 11: Backtracing from 0x",
+    ],
+    "tombstone": [
+        "pid: 1, tid: 1, name: ", "#00 pc 000000 /a", "#00 pc 000000 /a (", "#0 0x10000 in ",
+        "signal 11 (SIGSEGV), code 1 (", "Abort message: '[FATAL:", "#00 a", "Cause: ",
+        "F/DEBUG   (  1): ", "01-01 00:00:00.000 1-1 ", "Fatal signal 11 (SIGSEGV), ",
     ],
 }  # fmt: skip
 
@@ -159,6 +189,24 @@ MANY = {
     "xids": lambda n: f"NVRM: Xid (PCI:1): {n % 9999}, x{n}",
     "kills": lambda n: f"Out of memory: Killed process {n} (p{n})",
     "invoked": lambda n: f"p{n} invoked oom-killer: gfp",
+    "lldb's threads": lambda n: (
+        f"* thread #{n}, stop reason = signal SIGSEGV\n  * frame #0: 0x{n:016x} a`f{n} at a.c:{n}"
+    ),
+    "reported threads": lambda n: f"Thread {n}:: a\n0   a  0x{n:016x} f{n} + 12",
+    "images": lambda n: f"0x{n:x} - 0x{n:x} a{n} (1) <{n:032x}> /usr/lib/a{n}",
+    "JSON entries": lambda n: (
+        f'{{"bug_type":"{n}"}}\n  "threads" : [{{"frames":[{{"imageIndex":0,"symbol":"f{n}"}}]}}],'
+    ),
+    "dumps": lambda n: f"error: Uncaught SIGILL (ILL_X) on a pid {n} tid {n}\n0x{n:016x}: f{n}",
+    "Swift's frames": lambda n: (
+        f"*** Program crashed: Aborted at 0x1 ***\nThread {n} crashed:\n0 0x{n:x} f{n} in a"
+    ),
+    "tombstones": lambda n: (
+        f"pid: {n}, tid: {n}, name: a  >>> a <<<\n#00 pc {n:016x}  /a.so (f{n}+1)"
+    ),
+    "Java's exceptions": lambda n: (
+        f"FATAL EXCEPTION: main\njava.lang.A{n}Error: x\n\tat a.b.c{n}(A.java:{n})"
+    ),
     "reports": lambda n: f"=={n}==ERROR: AddressSanitizer: x{n} y\n    #0 0x{n:x} in f{n} a.c:{n}",
     "tracebacks": lambda n: (
         f'Traceback (most recent call last):\n  File "a", line {n}, in f{n}\nE{n}Error: x'
