@@ -253,7 +253,7 @@ def _belongs(state: _State, printed: int, parts: Symbolized) -> bool:
 
 
 def _to_frame(index: int, parts: Symbolized, at: Position, *, inlined: bool) -> Frame:
-    trust = Trust.DEBUG_INFO if parts.file else Trust.SYMBOL
+    trust = Trust.DEBUG_INFO if parts.file not in (None, "??") else Trust.SYMBOL
     return Frame(
         index=index,
         function=parts.function,

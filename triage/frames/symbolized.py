@@ -111,7 +111,7 @@ def split_source(
         return (None if text in _UNKNOWN else text), None, None, None
     function = head[:split].rstrip()
     file = head[split + 1 :]
-    known = None if file in ("<null>", "??") else file
+    known = None if file == "<null>" else file
     return (None if function in _UNKNOWN else function), known, line, column
 
 
