@@ -58,7 +58,7 @@ def split_symbolized(text: str) -> Symbolized:
 
 def _split_module(text: str) -> tuple[str, str | None, str | None]:
     if text.endswith(")"):
-        start = _opening(text)
+        start = last_bracket(text)
         inner = text[start + 1 : -1]
         before = text[:start].rstrip() if start > 0 else ""
         if start >= 0 and inner == "<unknown module>":
@@ -72,7 +72,7 @@ def _split_module(text: str) -> tuple[str, str | None, str | None]:
     return text, None, None
 
 
-def _opening(text: str) -> int:
+def last_bracket(text: str) -> int:
     """Return where the bracket opens that the last character closes; -1 where it does not."""
     depth = 0
     for n in range(len(text) - 1, -1, -1):
