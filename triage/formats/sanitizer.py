@@ -247,7 +247,9 @@ def _belongs(state: _State, printed: int, parts: Symbolized) -> bool:
     """
     if state.last is not None and printed in (state.last, state.last + 1):
         return printed == state.last + 1 or state.inlined or printed == 0
-    if parts.address and (state.errors or (printed == 0 and (parts.line or parts.offset))):
+    if parts.address and (state.errors or (state.last is not None and printed > state.last)):
+        return True
+    if parts.address and printed == 0 and (parts.line or parts.offset):
         return True
     return printed == 0 and state.open
 

@@ -18,14 +18,14 @@ _MARKUP = re.compile(
 )
 _ARCH = re.compile(r":(?:x86_64h?|i386|i686|arm64e?|arm64_32|armv7[a-z]?|ppc|ppc64)$")
 _ADDRESS = re.compile(r"(?P<address>0x[0-9a-fA-F]{1,16})(?:[ \t]{1,8}(?P<has_name>in(?:[ \t]|$))?|$)")
-_PLACE = re.compile(r":(\d{1,9})(?::(\d{1,6}))?$|(?<=\w)\((\d{1,9})(?:,(\d{1,6}))?\)$")
+_PLACE = re.compile(r":(\d{1,9})(?::(\d{1,6}))?(?: \(discriminator \d{1,6}\))?$|(?<=\w)\((\d{1,9})(?:,(\d{1,6}))?\)$")
 _PATH = re.compile(r"/|\.{1,2}[/\\]|[A-Za-z]:[\\/]|\\\\")
 _STEP = re.compile(
     r"[(){}\[\]`']| (?=/|\.{1,2}[/\\]|[A-Za-z]:[\\/]|<null>|\?\?:|[^ ]{1,8192}$)"
 )
 _EXTENSION = re.compile(r"[\w+-]\.[A-Za-z]\w{0,7}$")
 _CLOSING = {"(": ")", "{": "}", "[": "]", "`": "'"}
-_UNKNOWN = frozenset({"", "<null>", "??", "(<unknown module>)", "<unknown module>"})
+_UNKNOWN = frozenset({"", "<null>", "??", "?? ??:?", "<unknown>"})
 
 
 @dataclass(frozen=True, slots=True)
