@@ -18,10 +18,6 @@ from triage.model.position import Position
 from triage.model.stack import Frame, Trust
 
 _MODULE = re.compile(r"\s*\[(?P<module>[^\[\]\n]{1,1000})\]$")
-_GLIBC = re.compile(
-    r"(?P<address>0x[0-9a-f]{1,16}) (?P<module>/[^\n()]{1,1000})\((?P<function>[^\n+]{0,4000})"
-    r"(?:\+(?P<offset>0x[0-9a-f]{1,16}))?\) \[0x[0-9a-f]{1,16}\]$"
-)
 _DARWIN = {"SEGV_": "SIGSEGV", "BUS_": "SIGBUS", "ILL_": "SIGILL", "FPE_": "SIGFPE"}
 """What a signal's code tells of its name: its number is another one on other systems."""
 
@@ -202,16 +198,7 @@ def _numbered(_: _State, item: Item) -> tuple[int, Symbolized]:
 
 def _listed(_: _State, item: Item) -> tuple[int, Symbolized]:
     """Read a frame of WebKit, which is what glibc says of it where there is no demangler."""
-    body = item.fields["listed_body"]
-    parts = split_symbolized(body)
-    if match := _GLIBC.match(body):
-        parts = Symbolized(
-            address=match["address"],
-            function=match["function"] or None,
-            module=match["module"],
-            offset=match["offset"],
-        )
-    return int(item.fields["listed"]) - 1, parts
+    return int(item.fields["listed"]) - 1, split_symbolized(item.fields["listed_body"])
 
 
 def _windows(state: _State, item: Item) -> tuple[int, Symbolized]:

@@ -108,7 +108,7 @@ def _begin(state: _State, error: ErrorRecord, at: Position, rank: int) -> None:
 
 
 def _report(state: _State, item: Item) -> None:
-    tool, text = item.fields["tool"], item.fields["report"].rstrip()
+    tool, text = item.fields["tool"], item.fields["report"].rstrip(" :")
     error = ErrorRecord(api="sanitizer", name=tool, message=text, role=Role.CAUSE, at=item.at)
     rank = 1 if item.fields["level"] == "WARNING" or tool == "libFuzzer" else 0
     _begin(state, error, item.at, 2 if text.startswith(_LEAK) else rank)

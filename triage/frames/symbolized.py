@@ -19,6 +19,10 @@ _MARKUP = re.compile(
 _ARCH = re.compile(r":(?:x86_64h?|i386|i686|arm64e?|arm64_32|armv7[a-z]?|ppc|ppc64)$")
 _ADDRESS = re.compile(r"(?P<address>0x[0-9a-fA-F]{1,16})(?:[ \t]{1,8}(?P<has_name>in(?:[ \t]|$))?|$)")
 _PLACE = re.compile(r":(\d{1,9})(?::(\d{1,6}))?(?: \(discriminator \d{1,6}\))?$|(?<=\w)\((\d{1,9})(?:,(\d{1,6}))?\)$")
+_GLIBC = re.compile(
+    r"(?:(?P<address>0x[0-9a-fA-F]{1,16})[ \t]{1,4})?(?P<module>[^\s()]{1,1000})"
+    r"\((?P<function>[^\s()+]{0,4000})(?:\+(?P<offset>0x[0-9a-fA-F]{1,16}))?\)$"
+)
 _PATH = re.compile(r"/|\.{1,2}[/\\]|[A-Za-z]:[\\/]|\\\\")
 _STEP = re.compile(
     r"[(){}\[\]`']| (?=/|\.{1,2}[/\\]|[A-Za-z]:[\\/]|<null>|\?\?:|[^ ]{1,8192}$)"
@@ -42,11 +46,21 @@ class Symbolized:
 
 
 def split_symbolized(text: str) -> Symbolized:
-    """Take apart what a sanitizer prints after a frame's number."""
+    """Take apart what a sanitizer prints after a frame's number.
+
+    Reads what glibc prints, `MODULE(FUNCTION+0xOFFSET) [0xADDR]`, as well.
+    """
     text = _BUILD_ID.sub("", text.strip())
     address = module = offset = None
     if match := _TRAILING_ADDRESS.search(text):
         address, text = match[1], text[: match.start()]
+        if glibc := _GLIBC.match(text):
+            function = glibc["function"] or None
+            return Symbolized(
+                address, function, module=glibc["module"], offset=glibc["offset"]
+            )
+        if _PATH.match(text) and " " not in text:
+            return Symbolized(address, module=text)
     text, module, offset = _split_module(text)
     named = True
     if match := _ADDRESS.match(text):
