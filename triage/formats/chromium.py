@@ -130,9 +130,7 @@ def _place(state: _State, item: Item) -> bool:
     if last is None or last.name != "ASSERT" or last.file is not None:
         return False
     fields = item.fields
-    state.errors[-1] = replace(
-        last, file=fields["place_file"], line=number(fields["place_line"])
-    )
+    state.errors[-1] = replace(last, file=fields["place_file"], line=number(fields["place_line"]))
     return True
 
 

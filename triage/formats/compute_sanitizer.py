@@ -24,7 +24,9 @@ _PLACE_FIRST = re.compile(
     r"(?P<file>(?:[A-Za-z]:)?[^:\n]{1,1000}):(?P<line>\d{1,9}):(?P<function>\S[^\n]*)$"
 )
 _PLACE = re.compile(r"(?P<file>[^\n]{1,4096}):(?P<line>\d{1,9})$")
-_IN_MODULE = re.compile(r"(?:^|[ \t])\[(?P<offset>0x[0-9a-fA-F]{1,16})\](?: in (?P<module>\S[^\n]*))?$")
+_IN_MODULE = re.compile(
+    r"(?:^|[ \t])\[(?P<offset>0x[0-9a-fA-F]{1,16})\](?: in (?P<module>\S[^\n]*))?$"
+)
 _OLD_SYMBOL = re.compile(r"(?P<function>\S[^\n]{0,4000}) \+ (?P<offset>0x[0-9a-fA-F]{1,16})$")
 _CHECKS = (
     ("Uninitialized", "initcheck"),
@@ -38,22 +40,32 @@ _CHECKS = (
 
 @dataclass(slots=True)
 class _State:
-    """What was read so far; `frames` is the stack being read, `name` which device thread it is."""
+    """What was read so far.
+
+    `frames` is the stack being read, `name` the device thread that it is of, `at` its place.
+    """
 
     stacks: Stacks = field(default_factory=Stacks)
     errors: list[ErrorRecord] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
     name: str | None = None
+    at: Position | None = None
     found: bool = False
 
     def flush(self) -> None:
         """Close the stack that is being read."""
-        if self.frames:
-            self.stacks.begin(thread_id=None, tid=None, name=self.name, at=self.frames[0].at)
+        if self.frames and self.at:
+            self.stacks.begin(thread_id=None, tid=None, name=self.name, at=self.at)
             for frame in self.frames:
                 self.stacks.add(frame)
             self.stacks.finish()
-        self.frames, self.name = [], None
+        self.frames, self.name, self.at = [], None, None
+
+    def add(self, frame: Frame) -> None:
+        """Add a frame to the stack that is being read."""
+        self.at = self.at or frame.at
+        if len(self.frames) < MAX_FRAMES:
+            self.frames.append(frame)
 
 
 def _read(region: Region) -> Fragment:
@@ -144,8 +156,7 @@ def _device(state: _State, text: str, at: Position) -> None:
     last = state.frames[-1] if state.frames else None
     if last and (last.function, last.file, last.line) == (frame.function, frame.file, frame.line):
         return
-    if len(state.frames) < MAX_FRAMES:
-        state.frames.append(frame)
+    state.add(frame)
     if len(state.frames) == 1 and state.errors and state.errors[-1].api == "sanitizer":
         error = state.errors[-1]
         if error.file is None:
@@ -187,12 +198,14 @@ def _by(state: _State, item: Item) -> None:
 def _host(state: _State, item: Item) -> None:
     if state.frames and state.frames[0].kind is FrameKind.GPU:
         state.flush()
-    if len(state.frames) < MAX_FRAMES:
-        state.frames.append(host_frame(len(state.frames), item.fields["host"], item.at))
+    state.add(host_frame(len(state.frames), item.fields["host"], item.at))
 
 
 def host_frame(index: int, text: str, at: Position) -> Frame:
-    """Return the frame of a host function: `F in FILE:LINE [0x1] in MODULE`, `MODULE (F + 0x2) [0x1]`."""
+    """Return the frame of a host function.
+
+    Reads `F in FILE:LINE [0x1] in MODULE` and, as older versions print, `MODULE (F + 0x2) [0x1]`.
+    """
     new = text.startswith((" ", "\t"))
     text = text.strip()
     function: str | None = text
@@ -232,7 +245,7 @@ def _trust(function: str | None, file: str | None) -> Trust:
 
 
 def _fault(state: _State, item: Item) -> None:
-    """Say what is wrong with the address; which it is differs from one device thread to the next."""
+    """Say what is wrong with the address; its value is another one on each device thread."""
     if state.errors and state.errors[-1].api == "sanitizer":
         error, what = state.errors[-1], item.fields["fault"]
         state.errors[-1] = replace(error, message=f"{error.message}; {what}")
@@ -275,9 +288,9 @@ FORMAT = Format(
     ),
     opens=re.compile(
         r"[^\n=]{0,100}={9}(?:[ \t]{2,32}(?:at \S|Host Frame:|Device Frame:)"
-        r"| (?:\w{4,7}: ?)?(?:Invalid (?:__|\()|Program hit |Race reported between|Potential [^\n]{0,12}hazard"
-        r"|Barrier error |Uninitialized |Host API uninit|Leaked \d|Malloc/Free |Fatal UVM |Misaligned "
-        r"|Out-of-range ))"
+        r"| (?:\w{4,7}: ?)?(?:Invalid (?:__|\()|Program hit |Race reported between"
+        r"|Potential [^\n]{0,12}hazard|Barrier error |Uninitialized |Host API uninit|Leaked \d"
+        r"|Malloc/Free |Fatal UVM |Misaligned |Out-of-range ))"
     ),
     read=_read,
     before=2,

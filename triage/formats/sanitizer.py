@@ -1,4 +1,4 @@
-"""AddressSanitizer and all its relatives, libFuzzer, GWP-ASan; stacks that they print by themselves.
+"""AddressSanitizer and its relatives, libFuzzer, GWP-ASan; stacks that they print by themselves.
 
 What is odd about it: one report holds several stacks (the access, the free, the allocation), of
 which the first is the failure; a frame names a source place, a module with an offset, or both; and
@@ -31,7 +31,8 @@ _FAULT = re.compile(
     r"(?:[^\n]{0,40}? on (?:unknown )?address (?P<address>0x[0-9a-fA-F]{1,16}))?"
 )
 _THREAD = re.compile(
-    r"\b[Tt]hread (?P<id>T?\d{1,9})\b(?: \((?P<name>[^()\n:=]{1,64})\)| '(?P<quoted>[^'\n]{1,64})')?"
+    r"\b[Tt]hread (?P<id>T?\d{1,9})\b"
+    r"(?: \((?P<name>[^()\n:=]{1,64})\)| '(?P<quoted>[^'\n]{1,64})')?"
     r"|\b(?P<main>main) thread\b|\(pc [^()\n]{0,200} (?P<in_head>T\d{1,9})\)"
 )
 _DEBUGGER = re.compile(r"[^\n]*\) (?:at|from) \S")
@@ -298,8 +299,8 @@ FORMAT = Format(
         "#0 0x",
     ),
     opens=re.compile(
-        r"[^\n]{0,120}?(?:(?:ERROR|WARNING|FATAL): ?(?:\w{2,40}Sanitizer(?:: | (?=failed to |CHECK ))"
-        r"|libFuzzer: )"
+        r"[^\n]{0,120}?(?:(?:ERROR|WARNING|FATAL): ?"
+        r"(?:\w{2,40}Sanitizer(?:: | (?=failed to |CHECK ))|libFuzzer: )"
         r"|Sanitizer:? (?:CHECK failed: |nested bug in |(?:hard|soft) rss limit exh)"
         r"|SUMMARY: (?:\w{2,40}Sanitizer|libFuzzer): |\*{3} GWP-ASan detected a memory error)"
         r"|[^\s:](?:[^:\n]|:(?=[\\/])){0,1000}(?::\d{1,9}(?::\d{1,6})?|\(\d{1,9}(?:,\d{1,6})?\))"

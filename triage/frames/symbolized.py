@@ -17,16 +17,19 @@ _MARKUP = re.compile(
     r"\s*<{1,2}(?P<module>[^<>\n]{1,400}?)>{1,2}\+(?P<offset>0x[0-9a-fA-F]{1,16})$"
 )
 _ARCH = re.compile(r":(?:x86_64h?|i386|i686|arm64e?|arm64_32|armv7[a-z]?|ppc|ppc64)$")
-_ADDRESS = re.compile(r"(?P<address>0x[0-9a-fA-F]{1,16})(?:[ \t]{1,8}(?P<has_name>in(?:[ \t]|$))?|$)")
-_PLACE = re.compile(r":(\d{1,9})(?::(\d{1,6}))?(?: \(discriminator \d{1,6}\))?$|(?<=\w)\((\d{1,9})(?:,(\d{1,6}))?\)$")
+_ADDRESS = re.compile(
+    r"(?P<address>0x[0-9a-fA-F]{1,16})(?:[ \t]{1,8}(?P<has_name>in(?:[ \t]|$))?|$)"
+)
+_PLACE = re.compile(
+    r":(\d{1,9})(?::(\d{1,6}))?(?: \(discriminator \d{1,6}\))?$"
+    r"|(?<=\w)\((\d{1,9})(?:,(\d{1,6}))?\)$"
+)
 _GLIBC = re.compile(
     r"(?:(?P<address>0x[0-9a-fA-F]{1,16})[ \t]{1,4})?(?P<module>[^\s()]{1,1000})"
     r"\((?P<function>[^\s()+]{0,4000})(?:\+(?P<offset>0x[0-9a-fA-F]{1,16}))?\)$"
 )
 _PATH = re.compile(r"/|\.{1,2}[/\\]|[A-Za-z]:[\\/]|\\\\")
-_STEP = re.compile(
-    r"[(){}\[\]`']| (?=/|\.{1,2}[/\\]|[A-Za-z]:[\\/]|<null>|\?\?:|[^ ]{1,8192}$)"
-)
+_STEP = re.compile(r"[(){}\[\]`']| (?=/|\.{1,2}[/\\]|[A-Za-z]:[\\/]|<null>|\?\?:|[^ ]{1,8192}$)")
 _EXTENSION = re.compile(r"[\w+-]\.[A-Za-z]\w{0,7}$")
 _CLOSING = {"(": ")", "{": "}", "[": "]", "`": "'"}
 _UNKNOWN = frozenset({"", "<null>", "??", "?? ??:?", "<unknown>"})
@@ -56,9 +59,7 @@ def split_symbolized(text: str) -> Symbolized:
         address, text = match[1], text[: match.start()]
         if glibc := _GLIBC.match(text):
             function = glibc["function"] or None
-            return Symbolized(
-                address, function, module=glibc["module"], offset=glibc["offset"]
-            )
+            return Symbolized(address, function, module=glibc["module"], offset=glibc["offset"])
         if _PATH.match(text) and " " not in text:
             return Symbolized(address, module=text)
     text, module, offset = _split_module(text)
