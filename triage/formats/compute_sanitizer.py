@@ -274,23 +274,23 @@ FORMAT = Format(
     title="compute-sanitizer and cuda-memcheck",
     anchors=(
         "=====     at ",
-        "===== Invalid __",
-        "===== Program hit ",
         "Host Frame:",
         "Device Frame:",
+        "Invalid __",
+        "= Program hit ",
         "Race reported between ",
         "hazard detected at ",
-        "===== Barrier error",
-        "===== Uninitialized ",
-        "===== Leaked ",
-        "===== Malloc/Free ",
-        "===== Fatal UVM ",
+        "Barrier error detected",
+        "Uninitialized __",
+        "= Leaked ",
+        "Malloc/Free ",
+        "= Fatal UVM ",
     ),
     opens=re.compile(
-        r"[^\n=]{0,100}={9}(?:[ \t]{2,32}(?:at \S|Host Frame:|Device Frame:)"
-        r"| (?:\w{4,7}: ?)?(?:Invalid (?:__|\()|Program hit |Race reported between"
-        r"|Potential [^\n]{0,12}hazard|Barrier error |Uninitialized |Host API uninit|Leaked \d"
-        r"|Malloc/Free |Fatal UVM |Misaligned |Out-of-range ))"
+        r"[^\n=]{0,100}={9}(?:     at \S|[ \t]{2,32}(?:Host|Device) Frame:| (?:\w{4,7}: ?)?"
+        r"(?:Invalid __|Race reported between |Potential [^\n]{0,12}hazard detected at "
+        r"|Barrier error detected|Uninitialized __|Malloc/Free )"
+        r"| (?:Program hit |Leaked \d|Fatal UVM ))"
     ),
     read=_read,
     before=2,

@@ -76,8 +76,6 @@ def _read(region: Region) -> Fragment:
     if not state.errors and state.summary:
         _summarized(state, state.summary)
     threads = state.stacks.threads()
-    if not state.errors and not threads:
-        return Fragment(dialect="sanitizer")
     crashed = _crashed(threads, state.ranks)
     return Fragment(
         dialect="sanitizer",
@@ -272,7 +270,12 @@ def _to_frame(index: int, parts: Symbolized, at: Position, *, inlined: bool) -> 
     )
 
 
+def _progress(_: _State, __: Item) -> None:
+    """Leave alone what libFuzzer prints of its progress, which begins like a frame."""
+
+
 _HANDLERS = {
+    "progress": _progress,
     "report": _report,
     "failed_check": _failed_check,
     "runtime_error": _runtime_error,
@@ -305,8 +308,10 @@ FORMAT = Format(
         r"|SUMMARY: (?:\w{2,40}Sanitizer|libFuzzer): |\*{3} GWP-ASan detected a memory error)"
         r"|[^\s:](?:[^:\n]|:(?=[\\/])){0,1000}(?::\d{1,9}(?::\d{1,6})?|\(\d{1,9}(?:,\d{1,6})?\))"
         r": runtime error: "
+        r"|#\d{1,12}[ \t]{1,4}(?:INITED|READ|NEW(?:_FUNC)?|REDUCE|RELOAD|pulse|DONE|BINGO"
+        r"|MIN\d{0,2})[ \t]{1,8}(?:cov|ft|units|corp|exec/s|rss|lim)[: ]"
         r"|ubsan: [a-z][a-z-]{2,60}(?: by 0x[0-9a-fA-F]{1,16})?$"
-        r"|[^\n#]{0,100}#0(?:\.\d{1,3})? {1,8}0x[0-9a-fA-F]{1,16} in (?![^\n]*\) (?:at|from) \S)"
+        r"|[^\n#]{0,100}#0 0x[0-9a-fA-F]{1,16} in (?![^\n]*\) (?:at|from) \S)"
         r"[^\n]*(?::\d{1,9}(?::\d{1,6})?|\+0x[0-9a-fA-F]{1,16}\)(?: \(BuildId: [0-9a-f]{1,64}\))?)$"
     ),
     read=_read,

@@ -216,10 +216,10 @@ _HANDLERS = {
 FORMAT = Format(
     name="valgrind",
     title="Valgrind",
-    anchors=("==    at 0x", "==    by 0x", "Process terminating with default action of signal"),
+    anchors=("==    at 0x", "==    by 0x", "== Process terminating with default action of signal"),
     opens=re.compile(
-        r"[^\n=]{0,60}(?:==|--|\*\*)(?:[\d:.]{1,20} )?\d{1,10}(?:==|--|\*\*) {1,12}"
-        r"(?:(?:at|by) 0x[0-9a-fA-F]{1,16}: \S"
+        r"[^\n=]{0,60}==(?:[\d:.]{1,20} )?\d{1,10}== "
+        r"(?:   (?:at|by) 0x[0-9a-fA-F]{1,16}: \S"
         r"|Process terminating with default action of signal \d)"
     ),
     read=_read,
