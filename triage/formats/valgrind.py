@@ -103,8 +103,8 @@ def _to_frame(index: int, address: str, body: str, at: Position) -> Frame:
     if start > 0 and body[start - 1] == " ":
         inner = body.rstrip()[start + 1 : -1]
         match = _PLACE.match(inner)
-        if inner.startswith("in "):
-            module, function = inner[3:], body[: start - 1]
+        if inner.startswith(("in ", "within ")):
+            module, function = inner.partition(" ")[2], body[: start - 1]
         elif match:
             file, line, function = match["file"], int(match["line"]), body[: start - 1]
     if function == "???":

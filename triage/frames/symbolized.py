@@ -122,6 +122,8 @@ def split_source(
     if place and (_PATH.match(head) or (not named and " " not in head)):
         return None, head, line, column
     split = _first_path(head)
+    if split is None and place and " " in head:
+        split = head.rindex(" ")  # brackets that never close: the name was cut
     if split is None:
         return (None if text in _UNKNOWN else text), None, None, None
     function = head[:split].rstrip()

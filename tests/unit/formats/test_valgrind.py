@@ -131,6 +131,7 @@ class TestForms:
             ==7==    by 0x10A: std::map<int, A (*)(int)>::at(int const&) const (stl_map.h:541)
             ==7==    by 0x5FF: ??? (in /usr/lib/libx (deleted).so)
             ==7==    by 0x600: ???
+            ==7==    by 0x601: start (within /lib/liby.so)
             """
         )
         (thread,) = crash.threads
@@ -140,6 +141,7 @@ class TestForms:
             ("std::map<int, A (*)(int)>::at(int const&) const", "stl_map.h", 541, None),
             (None, None, None, "/usr/lib/libx (deleted).so"),
             (None, None, None, None),
+            ("start", None, None, "/lib/liby.so"),
         ]
 
     def test_output_of_the_program_between_the_lines(self):

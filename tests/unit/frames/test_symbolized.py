@@ -40,6 +40,7 @@ def parts(text: str) -> tuple[object, ...]:
         ("0x55aa in f /src/a.c", ("f", "/src/a.c", None, None, None, None)),
         ("0x55aa in f(int) const /src/cut-her", ("f(int) const /src/cut-her", None, None, None,
                                                  None, None)),
+        ("0x55aa in f(std::vec... /src/a.c:9", ("f(std::vec...", "/src/a.c", 9, None, None, None)),
         # What Windows has: drives, spaces, brackets in a folder's name, quoted scopes.
         ("0x55aa in `anonymous namespace'::f C:\\b\\a.cc:3:4",
          ("`anonymous namespace'::f", "C:\\b\\a.cc", 3, 4, None, None)),
