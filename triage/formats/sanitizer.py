@@ -302,12 +302,14 @@ FORMAT = Format(
         "#0 0x",
     ),
     opens=re.compile(
-        r"[^\n]{0,120}?(?:(?:ERROR|WARNING|FATAL): ?"
-        r"(?:\w{2,40}Sanitizer(?:: | (?=failed to |CHECK ))|libFuzzer: )"
+        r"(?=[^\n]{0,170}Sanitizer)[^\n]{0,120}?"
+        r"(?:(?:ERROR|WARNING|FATAL): ?\w{2,40}Sanitizer(?:: | (?=failed to |CHECK ))"
         r"|Sanitizer:? (?:CHECK failed: |nested bug in |(?:hard|soft) rss limit exh)"
-        r"|SUMMARY: (?:\w{2,40}Sanitizer|libFuzzer): |\*{3} GWP-ASan detected a memory error)"
-        r"|[^\s:](?:[^:\n]|:(?=[\\/])){0,1000}(?::\d{1,9}(?::\d{1,6})?|\(\d{1,9}(?:,\d{1,6})?\))"
-        r": runtime error: "
+        r"|SUMMARY: \w{2,40}Sanitizer: )"
+        r"|[^\n]{0,140}(?<=ERROR: |MMARY: )libFuzzer: "
+        r"|[^\n]{0,120}GWP-ASan detected a memory error \*\*\*"
+        r"|(?=[^\n]{0,1100}runtime error: )[^\s:](?:[^:\n]|:(?=[\\/])){0,1000}"
+        r"(?::\d{1,9}(?::\d{1,6})?|\(\d{1,9}(?:,\d{1,6})?\)): runtime error: "
         r"|#\d{1,12}[ \t]{1,4}(?:INITED|READ|NEW(?:_FUNC)?|REDUCE|RELOAD|pulse|DONE|BINGO"
         r"|MIN\d{0,2})[ \t]{1,8}(?:cov|ft|units|corp|exec/s|rss|lim)[: ]"
         r"|ubsan: [a-z][a-z-]{2,60}(?: by 0x[0-9a-fA-F]{1,16})?$"
