@@ -15,7 +15,7 @@ from itertools import pairwise
 from triage.formats._android import native_frame, without_logcat
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._stacks import Stacks
-from triage.formats.sanitizer import split_source
+from triage.frames.symbolized import split_source
 from triage.model.crash import Environment, ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust

@@ -39,6 +39,18 @@ HEADS = {
     "art": [
         "FATAL EXCEPTION: ", "a.b.CException: ", "at a.b(", '"a" prio=5 tid=1 Native', "ANR in a",
         "01-01 00:00:00.000  1  1 E ", "01-01 00:00:00.000 1-1 ",
+    "chromium": [
+        "[1:FATAL:a(1)] ", "[1:1:0101/1.1:FATAL:", "# Fatal error in ", "# a", "FATAL ERROR: v8::",
+        "Received signal 11 ", "ASSERTION FAILED: ", "a(1) : ", "#0 0x1 ", "1: 0x1 ", "1   0x1 ",
+        "\ta [0x1+1] (", "\ta", "#FailureMessage Object: 0x1#0 0x1 ",
+    ],
+    "compute_sanitizer": [
+        "=========     at ", "=========     at 0x1 in ", "=========     by thread (",
+        "=========     Device Frame:", "=========     Host Frame: ",
+        "=========     Host Frame:/a (",
+        "========= Program hit ", "========= Race reported between Write access at ",
+        "========= Invalid __a__ ", "=========     Address 0x1 is ",
+        "=========     and Read access at ",
     ],
     "container": [
         "Failed to initialize NVML: ", "/dev/nvidia", "could not select device driver \"",
@@ -91,7 +103,19 @@ HEADS = {
         "Current thread 0x1 ", "Fatal Python error: ",
     ],
     "sanitizer": [
-        "==1==ERROR: AddressSanitizer: ", "#0 0x1 in ", "a:1:1: runtime error: ",
+        "==1==ERROR: AddressSanitizer: ", "#0 0x1 in ", "a:1:1: runtime error: ", "#0 a",
+        "==1==AddressSanitizer CHECK failed: ", "ubsan: ",
+        "*** GWP-ASan detected a memory error ***",
+        "READ of size 1 ", "freed by thread T0 ", "SUMMARY: AddressSanitizer: ",
+        "#0 0x1 in a /a:1 (",
+    ],
+    "valgrind": [
+        "==1==    at 0x1: ", "==1==    by 0x1: ", "==1== ", "==1== Thread 1",
+        "==1== Invalid read of size 1",
+        "==1== 1 bytes in 1 blocks are ",
+        "==1== Process terminating with default action of signal 1",
+        "==1== Possible data race during read of size 1 at 0x1 by thread #1", "valgrind: a:1 (",
+        "==1==  General Protection Fault", "==1== Memcheck, a",
     ],
     "swift": [
         "*** Program crashed: Aborted at 0x1", "0 0x1 a in ", "0 a in ",
@@ -208,6 +232,17 @@ MANY = {
         f"FATAL EXCEPTION: main\njava.lang.A{n}Error: x\n\tat a.b.c{n}(A.java:{n})"
     ),
     "reports": lambda n: f"=={n}==ERROR: AddressSanitizer: x{n} y\n    #0 0x{n:x} in f{n} a.c:{n}",
+    "findings": lambda n: (
+        f"========= Invalid __global__ read of size {n}\n"
+        f"=========     at f{n}(int)+0x{n:x} in a.cu:{n}\n"
+        f"=========     Host Frame: g [0x{n:x}] in a"
+    ),
+    "one finding on every thread": lambda n: (
+        f"========= Invalid __global__ read of size 4\n=========     at f(int)+0x1 in a.cu:1\n"
+        f"=========     by thread ({n},0,0) in block (0,0,0)"
+    ),
+    "leaks": lambda n: f"==1== {n} bytes in 1 blocks are lost\n==1==    at 0x{n:X}: f{n} (a.c:{n})",
+    "fatal errors": lambda n: f"[1:FATAL:a.cc({n})] x{n}\n#0 0x{n:x} f{n}",
     "tracebacks": lambda n: (
         f'Traceback (most recent call last):\n  File "a", line {n}, in f{n}\nE{n}Error: x'
     ),
