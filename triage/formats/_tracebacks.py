@@ -43,7 +43,7 @@ _OTHER_OUTPUT = re.compile(
     r"|Segmentation fault|Killed|Process |Exception ignored |\*\*\* |[IWEF]\d{4} "
     r"|(?:\[[^\]\n]{0,60}\] ?)?(?:INFO|DEBUG|WARNING|WARN|ERROR|CRITICAL|FATAL)\b"
     r"|\[?\d{4}[-/]\d\d[-/]\d\d|\[?\d\d[:/]\d\d|\S{1,60}[#$%>] |\S{1,200}:\d{1,9}: \w{1,40}Warning: "
-    r"|!{5}|[=_+-]{5}|(?:\S{1,80} )?(?:\[\d{1,3}\] )?(?:\S{1,80} )?NCCL (?:WARN|INFO|ERROR)\b|[╭╰│┌└┃]|```)"
+    r"|!{5}|[=_+-]{5}|\"\"\"| {0,80}\+-{5}|In \[\d|(?:\S{1,80} )?(?:\[\d{1,3}\] )?(?:\S{1,80} )?NCCL (?:WARN|INFO|ERROR)\b|[╭╰│┌└┃]|```)"
 )
 
 

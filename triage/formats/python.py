@@ -44,6 +44,7 @@ class _State:
     name_line: int = -99
     ignored: bool = False
     expects: bool = False
+    failed: bool = True
     broken: bool = False
     prefixed: bool = False
     current: str | None = None
@@ -96,6 +97,7 @@ def _traceback(state: _State, item: Item) -> bool:
         item.at, name=state.name if near else None, blamable=not (near and state.ignored)
     )
     state.name, state.ignored, state.expects, state.broken = None, False, False, False
+    state.failed = True
     return True
 
 
@@ -119,8 +121,11 @@ def _exception(state: _State, item: Item) -> bool:
     """Read the line that ends a traceback; elsewhere such a line proves nothing."""
     fields = item.fields
     name, message, indent = fields["exception"], fields.get("message"), len(fields["indent"])
-    if not (state.stacks.frames or state.expects) or state.stacks.outermost_first is False:
+    inside = state.failed and state.stacks.outermost_first and state.stacks.frames
+    if not inside and not state.expects:
         return _text(state, item)
+    if name.endswith("RemoteTraceback"):
+        return True
     usual = _USUAL_NAME.match(name) and indent <= max(state.frame_indent, 4)
     other = (
         _ANY_NAME.match(name)
@@ -244,6 +249,7 @@ def _ignored(state: _State, item: Item) -> bool:
 def _stack_head(state: _State, item: Item) -> bool:
     """Open the stack of a log call, which nothing failed in."""
     state.stacks.begin(item.at, blamable=False)
+    state.failed = False
     return True
 
 
@@ -315,4 +321,5 @@ FORMAT = Format(
     before=3,
     after=40,
     reach=60,
+    yields_to=("ipython", "pystack", "pytest", "rich"),
 )
