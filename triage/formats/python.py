@@ -31,6 +31,7 @@ _WINDOWS = {
     "int divide by zero": (0xC0000094, "STATUS_INTEGER_DIVIDE_BY_ZERO"),
     "in page error": (0xC0000006, "STATUS_IN_PAGE_ERROR"),
 }
+_NATIVE_FILE = re.compile(r".{1,1900}\.(?:c|cc|cpp|cxx|cu|cuh|h|hpp|inl)$")
 _NAME_REACH = 3
 """Lines between the name of a thread and its traceback."""
 
@@ -106,15 +107,27 @@ def _frame(state: _State, item: Item) -> bool:
     function = item.fields.get(prefix + "function")
     if item.kind == "bare_frame" and not state.stacks.frames and item.text[:1] != " ":
         return False
-    state.stacks.add(
-        function.strip() if function else None,
-        item.fields[prefix + "file"],
-        number(item.fields[prefix + "line"]),
-        item.at,
-    )
+    file, line = item.fields[prefix + "file"], number(item.fields[prefix + "line"])
+    if _NATIVE_FILE.match(file) or (file == "<unknown>" and line == 0):
+        state.stacks.add_frame(_native(function, file, line, item.at))
+    else:
+        state.stacks.add(function.strip() if function else None, file, line, item.at)
     state.frame_indent = len(item.text) - len(item.text.lstrip())
     state.broken = False
     return True
+
+
+def _native(function: str | None, file: str, line: int | None, at: Position) -> Frame:
+    """Return a frame of the C++ stack that PyTorch weaves into a traceback."""
+    known = file not in ("<unknown>", "??") and bool(line)
+    return Frame(
+        index=0,
+        function=function.strip() if function else None,
+        file=file if known else None,
+        line=line if known else None,
+        trust=Trust.DEBUG_INFO if known else Trust.SYMBOL,
+        at=at,
+    )
 
 
 def _exception(state: _State, item: Item) -> bool:
@@ -141,6 +154,8 @@ def _known(state: _State, item: Item) -> bool:
     """Read an exception whose full name no prose would use, with its traceback or alone."""
     name, message = item.fields["known"], item.fields["known_message"]
     inside = state.stacks.frames or state.expects
+    if name.endswith("RemoteTraceback"):
+        return True
     if inside or _USUAL_NAME.match(name) or name.endswith("OutOfResources"):
         return _fail(state, name, message, item)
     return _text(state, item)
@@ -199,16 +214,16 @@ def _other_error(state: _State, error: ErrorRecord, at: Position) -> None:
 
 def _fault_thread(state: _State, item: Item) -> bool:
     fields = item.fields
-    current = fields["current"] == "Current thread"
+    current = fields.get("current") != "Thread"
     state.stacks.begin(
         item.at,
-        thread_id=fields["fault_thread"],
+        thread_id=fields.get("fault_thread"),
         name=fields.get("fault_name"),
         outermost_first=False,
         blamable=current,
     )
     if current:
-        state.current = fields["fault_thread"]
+        state.current = fields.get("fault_thread")
     return True
 
 
