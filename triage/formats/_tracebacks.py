@@ -40,10 +40,11 @@ _CONTINUES = re.compile(
 )
 _OTHER_OUTPUT = re.compile(
     r"(?:frame #|Exception raised from |C\+\+ CapturedTraceback|\[rank\d|terminate called|Aborted"
-    r"|Segmentation fault|Killed|Process |Exception ignored |\*\*\* |[IWEF]\d{4} "
+    r"|Segmentation fault|Killed|Process |Exception ignored |\*\*\* |[IWEF]\d{4} |In \[\d"
     r"|(?:\[[^\]\n]{0,60}\] ?)?(?:INFO|DEBUG|WARNING|WARN|ERROR|CRITICAL|FATAL)\b"
-    r"|\[?\d{4}[-/]\d\d[-/]\d\d|\[?\d\d[:/]\d\d|\S{1,60}[#$%>] |\S{1,200}:\d{1,9}: \w{1,40}Warning: "
-    r"|!{5}|[=_+-]{5}|\"\"\"| {0,80}\+-{5}|In \[\d|(?:\S{1,80} )?(?:\[\d{1,3}\] )?(?:\S{1,80} )?NCCL (?:WARN|INFO|ERROR)\b|[╭╰│┌└┃]|```)"
+    r"|\[?\d{4}[-/]\d\d[-/]\d\d|\[?\d\d[:/]\d\d|\S{1,60}[#$%>] "
+    r"|\S{1,200}:\d{1,9}: \w{1,40}Warning: |!{5}|[=_+-]{5}| {0,80}\+-{5}|[╭╰│┌└┃]|```|\"\"\""
+    r"|(?:\S{1,80} )?(?:\[\d{1,3}\] )?(?:\S{1,80} )?NCCL (?:WARN|INFO|ERROR)\b)"
 )
 
 

@@ -184,7 +184,8 @@ FORMAT = Format(
         ": F ",
     ),
     opens=re.compile(
-        r"[^\n]{0,80}?(?:\*\*\* (?:Check failure stack trace: |SIG[A-Z0-9]{2,8} (?:received|\(@|\(code)"
+        r"[^\n]{0,80}?(?:\*\*\* (?:Check failure stack trace: "
+        r"|SIG[A-Z0-9]{2,8} (?:received|\(@|\(code)"
         r"|Signal \d{1,3} \(SIG|Aborted at \d{1,20} \([uU]nix)|PC: @ {1,40}0x"
         r"|Unhandled exception: [\w$(][^\n]{1,1000}\. what\(\): )"
         r"|F\d{4,8} {1,3}[\d:]{8,20}\.\d{1,9} {1,12}\d{1,20} [^\s:\]]{1,400}:\d{1,9}\]"

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from triage.formats._base import Format, Item, Region, number, reading
 from triage.formats._tracebacks import Tracebacks
 from triage.model.crash import Fragment
-from triage.model.stack import Frame, FrameKind, Trust
 
-_LINK = re.compile(r"\[([^\[\]\n]{1,500}(?:\[\d{1,6}\][^\[\]\n]{0,40})?)\]\((?:https?|file|vscode)[^)\n]{0,1000}\)")
+_LINK = re.compile(
+    r"\[([^\[\]\n]{1,500}(?:\[\d{1,6}\][^\[\]\n]{0,40})?)\]\((?:https?|file|vscode)[^)\n]{0,1000}\)"
+)
 _CALL = re.compile(r"(?P<name>[^\s(]{1,300})(?:\((?P<args>.{0,2900})\))?\s*$")
 _CELL_NAME = re.compile(r"<cell line: (?P<line>\d{1,9})>\(\)")
 _USUAL_NAME = re.compile(r"(?:.{0,500}\.)?[A-Z]\w{0,80}(?:Error|Exception|Interrupt|Exit|Warning)$")
@@ -67,7 +68,10 @@ def _take(state: _State, item: Item) -> bool:
         return had
     if item.kind == "exception" and stacks.frames:
         name = item.fields["exception"]
-        if _USUAL_NAME.match(name) or name.rpartition(".")[2] == (state.head or "").rpartition(".")[2]:
+        if (
+            _USUAL_NAME.match(name)
+            or name.rpartition(".")[2] == (state.head or "").rpartition(".")[2]
+        ):
             stacks.fail(name, item.fields.get("message"), item.at)
             state.head = None
             return True
@@ -100,7 +104,14 @@ def _arrow(state: _State, item: Item) -> None:
 FORMAT = Format(
     name="ipython",
     title="IPython's and Jupyter's tracebacks",
-    anchors=("Traceback (most recent call last)", "Cell In", "Input In", "<ipython-input-", "File ~", "File /"),
+    anchors=(
+        "Traceback (most recent call last)",
+        "Cell In",
+        "Input In",
+        "<ipython-input-",
+        "File ~",
+        "File /",
+    ),
     opens=re.compile(
         r"[A-Za-z_][\w.]{0,200} {2,80}Traceback \(most recent call last\)$"
         r"| {0,4}(?:Cell In|Input In) {0,2}\[\d{1,6}\](?:,|\s*$)|<ipython-input-[\w-]{1,80}> in "

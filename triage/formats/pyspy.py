@@ -13,7 +13,9 @@ from triage.model.crash import Fragment
 from triage.model.stack import Frame, FrameKind, Trust
 
 _SOURCE = re.compile(r"(?P<file>.{1,900}):(?P<line>\d{1,9})$")
-_NATIVE = re.compile(r".*(?:\.so(?:\.[\d.]{1,20})?|\.dylib|\.dll|\.exe|\.(?:c|cc|cpp|cu|h|hpp|rs|S))$")
+_NATIVE = re.compile(
+    r".*(?:\.so(?:\.[\d.]{1,20})?|\.dylib|\.dll|\.exe|\.(?:c|cc|cpp|cu|h|hpp|rs|S))$"
+)
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{1,16}$")
 
 
@@ -36,9 +38,7 @@ def _read(region: Region) -> Fragment:
             stacks.add_frame(_frame(item))
         elif item.kind == "process":
             in_thread = False
-    return Fragment(
-        dialect="pyspy", threads=stacks.marked(), claimed=frozenset(source.claimed)
-    )
+    return Fragment(dialect="pyspy", threads=stacks.marked(), claimed=frozenset(source.claimed))
 
 
 def _frame(item: Item) -> Frame:

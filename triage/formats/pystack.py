@@ -13,7 +13,9 @@ from triage.formats._tracebacks import Tracebacks
 from triage.model.crash import Fragment, Signal
 from triage.model.stack import Frame, FrameKind, Trust
 
-_LIBRARY = re.compile(r"(?P<function>.{1,3000}?)(?P<inlined> \(inlined\))? \((?P<library>[^()]*)\)$")
+_LIBRARY = re.compile(
+    r"(?P<function>.{1,3000}?)(?P<inlined> \(inlined\))? \((?P<library>[^()]*)\)$"
+)
 _FAULTS = {
     "segmentation fault": "SIGSEGV",
     "bus error": "SIGBUS",

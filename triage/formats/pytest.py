@@ -32,7 +32,9 @@ class _State:
             match = _NAMED.match(self.text[0])
             head = (match["message"] or "") if match else self.text[0]
             message = "\n".join([head, *self.text[1:]]).strip() or None
-            self.stacks.fail(match["name"] if match else name or "AssertionError", message, self.text_at)
+            self.stacks.fail(
+                match["name"] if match else name or "AssertionError", message, self.text_at
+            )
         self.text, self.text_at, self.function = [], None, None
 
 

@@ -327,7 +327,8 @@ FORMAT = Format(
         *_ALONE,
     ),
     opens=re.compile(
-        r'[^\n"]{0,200}?(?:Traceback \(most recent call last\)|Fatal Python error: '
+        r"[^\n]{0,300}?Traceback \(most recent call last\)"
+        r'|[^\n"]{0,200}?(?:Fatal Python error: '
         r"|Windows fatal exception: (?:access|stack|code|int|float|in page)"
         r'|\(most recent call first\):|File "[^"\n]{1,2000}", line \d)'
         r"| ?=== Uncaught Python exception: ===|" + "|".join(map(re.escape, _ALONE))

@@ -20,7 +20,9 @@ _HEADING = re.compile(
 )
 _BOTTOM = re.compile(r"[╰└+][─━-]{2,1000}[╯┘+]")
 _BARS = "│┃|"
-_WHOLE = re.compile(r"[^\n│]{1,2000}:\d{1,9} in \S|in [^\s:]{1,300}:\d{1,9}$|[^\n│]{1,2000}:\d{1,9}$")
+_WHOLE = re.compile(
+    r"[^\n│]{1,2000}:\d{1,9} in \S|in [^\s:]{1,300}:\d{1,9}$|[^\n│]{1,2000}:\d{1,9}$"
+)
 _MAX_PARTS = 12
 
 
@@ -48,8 +50,12 @@ def _read(region: Region) -> Fragment:
         if not mine:
             source.claimed.discard(item.at.line or 0)
     return Fragment(
-        dialect="rich", threads=stacks.marked(), errors=tuple(stacks.errors),
-        signal=stacks.signal, signal_rank=4, claimed=frozenset(source.claimed),
+        dialect="rich",
+        threads=stacks.marked(),
+        errors=tuple(stacks.errors),
+        signal=stacks.signal,
+        signal_rank=4,
+        claimed=frozenset(source.claimed),
     )
 
 

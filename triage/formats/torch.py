@@ -16,7 +16,9 @@ from triage.model.crash import ErrorRecord, Fragment, Role
 from triage.model.stack import Frame, Trust
 from triage.text.line import Line
 
-_CUT = re.compile(r"[^\n#]{0,120}?frame #\d{1,6}: [^\n]{1,7000}\(0x[0-9a-fA-F]{1,16} in [^)\n]{0,1000}$")
+_CUT = re.compile(
+    r"[^\n#]{0,120}?frame #\d{1,6}: [^\n]{1,7000}\(0x[0-9a-fA-F]{1,16} in [^)\n]{0,1000}$"
+)
 _PLACE = re.compile(
     r"(?P<function>.{1,6000}?)(?: \+ (?P<offset>0x[0-9a-fA-F]{1,16}|\d{1,20}))?"
     r" \((?P<address>0x[0-9a-fA-F]{1,16})(?: in (?P<where>[^()]{1,1000}|.{1,1000}))?\)"
@@ -27,10 +29,12 @@ _UNKNOWN = ("<unknown function>", "<unknown>", "??", "")
 _NO_FILES = ("", "??", "<unknown>", "<unknown file>")
 _SAID = re.compile(
     r"Watchdog caught collective operation timeout|thread terminated with exception"
-    r"|[Hh]eartbeat monitor timed out|collective timeout|NCCL error|failed with error|Gloo \w{1,60} failed"
+    r"|[Hh]eartbeat monitor timed out|collective timeout|NCCL error|failed with error"
+    r"|Gloo \w{1,60} failed"
 )
 _FAILED = re.compile(
-    r"[Ff]ail|[Ee]rror|[Tt]imed? ?out|[Cc]onnection (?:closed|reset|refused)|out of memory|[Mm]ismatch"
+    r"[Ff]ail|[Ee]rror|[Tt]imed? ?out|[Cc]onnection (?:closed|reset|refused)|out of memory"
+    r"|[Mm]ismatch"
     r"|[Aa]bort|Duplicate GPU|[Ii]nvalid|unhandled|[Cc]orrupt|closed by remote"
 )
 _HARMLESS = re.compile(r"libibverbs|ibv_|iommu|[Pp]lugin|NVML|nvml|topology|MNNVL|affinity|ulimit")
@@ -194,9 +198,7 @@ def _nccl(item: Item) -> ErrorRecord | None:
         error = ErrorRecord(api="nccl", message=text, at=item.at)
     else:
         return None
-    return replace(
-        error, file=fields.get("nccl_file"), line=number(fields.get("nccl_line"))
-    )
+    return replace(error, file=fields.get("nccl_file"), line=number(fields.get("nccl_line")))
 
 
 FORMAT = Format(
