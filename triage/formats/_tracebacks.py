@@ -132,8 +132,19 @@ class Tracebacks:
         self.finish()
         self._message_end, self._chained = None, True
 
-    def fail(self, name: str, message: str | None, at: Position, *, inner: bool = False) -> None:
-        """End the open stack with its exception; an inner one's own stack comes next."""
+    def fail(
+        self,
+        name: str,
+        message: str | None,
+        at: Position,
+        *,
+        inner: bool = False,
+        bare: bool = True,
+    ) -> None:
+        """End the open stack with its exception; an inner one's own stack comes next.
+
+        Where no bare place can be a frame, the last one counts for a syntax error alone.
+        """
         place = self.frames[-1] if self.frames and self.frames[-1].function is None else None
         syntax = place is not None and name.rpartition(".")[2] in SYNTAX_ERRORS
         consequence = self._chained or not self._blamable
@@ -148,7 +159,7 @@ class Tracebacks:
                 at=at,
             )
         )
-        if place and not syntax and self.outermost_first:
+        if place and not syntax and not bare:
             self.frames.pop()
         self.finish()
         self._chained, self._hands_over = False, inner

@@ -163,7 +163,7 @@ def _known(state: _State, item: Item) -> bool:
 
 def _fail(state: _State, name: str, message: str | None, item: Item) -> bool:
     inner = bool(message and _INNER.match(message))
-    state.stacks.fail(name, message, item.at, inner=inner)
+    state.stacks.fail(name, message, item.at, inner=inner, bare=False)
     state.expects = False
     return True
 

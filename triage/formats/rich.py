@@ -108,15 +108,22 @@ def _content(text: str) -> str | None:
 def _place(parts: list[Line]) -> Iterator[Line]:
     """Yield the lines of a place as one where they make one."""
     while parts:
-        for count in range(1, len(parts) + 1):
-            text = "".join(part.text for part in parts[:count]).rstrip()
-            if _WHOLE.match(text) and (" in " in text or count == len(parts)):
-                yield replace(parts[0], text=f"\x01{text}")
-                break
-        else:
-            count = 1
-            yield parts[0]
+        count, text = _longest(parts)
+        yield replace(parts[0], text=f"\x01{text}") if text else parts[0]
         parts = parts[count:]
+
+
+def _longest(parts: list[Line]) -> tuple[int, str | None]:
+    """Return how many lines make the first place, and its text.
+
+    A line that fills the box may have been cut at a space or in a word.
+    """
+    for count in range(1, len(parts) + 1):
+        texts = [part.text for part in parts[:count]]
+        for text in ("".join(texts).rstrip(), " ".join(t.rstrip() for t in texts)):
+            if _WHOLE.match(text) and (" in " in text or count == len(parts)):
+                return count, text
+    return 1, None
 
 
 FORMAT = Format(
