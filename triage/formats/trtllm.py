@@ -95,10 +95,17 @@ def _frame(item: Item) -> Frame:
 FORMAT = Format(
     name="trtllm",
     title="TensorRT-LLM and TensorRT",
-    anchors=("[TensorRT-LLM][ERROR] ", "[TensorRT-LLM][FATAL] ", "TensorRT-LLM version: ", "[E] "),
+    anchors=(
+        "[TensorRT-LLM][ERROR] ",
+        "[TensorRT-LLM][FATAL] ",
+        "TensorRT-LLM version: ",
+        "[E] ",
+        "tensorrt_llm::",
+    ),
     opens=re.compile(
         r"[^\n]{0,300}?(?:\[TensorRT-LLM\]\[(?:ERROR|FATAL)\] |TensorRT-LLM version: ?\d"
         r"|\[(?:TRT|TensorRT)\] ?\[E\] )"
+        r"|\d{1,4} {4,9}0x[0-9a-fA-F]{6,16} (?:[^\n(]{0,200}tensorrt_llm::|/[^\s(]{1,1000}\()"
     ),
     read=_read,
     after=80,

@@ -67,17 +67,20 @@ HEADS = {
     ],
     "python": [
         "Traceback (most recent call last):", "File \"", "File \"a\", line 1, in ",
-        "Current thread 0x1 ", "Fatal Python error: ", "  | ", "+-+---- 1 ----", "│ File \"", "Stack (",
+        "Current thread 0x1 ", "Fatal Python error: ", "  | ", "+-+---- 1 ----",
+        "│ File \"", "Stack (",
         "Binary file \"a\", at f", "E.E: ", "Exception in thread ", "Windows fatal exception: ",
     ],
     "bitsandbytes": ["Error a at line 1 in file ", "Error 1: abcd "],
+    "collect_env": ["PyTorch version: ", "GPU 0: A", "OS: ", "CUDA runtime version: "],
     "glog": [
         "F0712 12:00:00.000000 1 a.cc:1] ", "*** SIGSEGV (@0x0) received by PID ", "PC: @ 0x1 ",
         "    @ 0x1 1 ", "Unhandled exception: N", "*** Signal 11 (SIGSEGV) (0x0) received by PID ",
         "*** Check failure stack trace: ***",
     ],
     "ipython": [
-        "E    Traceback (most recent call last)", "File ~/a.py:1, in f(", "Cell In[1], line 1, in f(",
+        "E    Traceback (most recent call last)", "File ~/a.py:1, in f(",
+        "Cell In[1], line 1, in f(",
         "<ipython-input-1-a> in f(", "---> 1 ", "[a](https://",
     ],
     "pyspy": ["Thread 1 (active): \"", "    f (", "Process 1: "],

@@ -1,4 +1,4 @@
-"""The stacks of IPython (`ipython`), Rich (`rich`), pytest (`pytest`), py-spy (`pyspy`), `pystack`."""
+"""The stacks of "ipython", "rich", "pytest", "pyspy" and "pystack"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `vllm`, SGLang and `bitsandbytes` say of themselves."""
+"""What `vllm`, SGLang, `bitsandbytes` and `collect_env` say of themselves."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def read(text: str) -> Crash:
 @pytest.mark.parametrize(
     ("line", "version"),
     [
-        ("INFO 08-12 22:35:20 [core.py:121] Initializing a V1 LLM engine (v0.8.4) with config: model='m'", "0.8.4"),
-        ("(EngineCore_0 pid=7) INFO 08-12 22:35:20 [core.py:1] Initializing an LLM engine (v0.6.3) with config: model='m', x=1", "0.6.3"),
-        ("INFO 04-24 23:10:37 llm_engine.py:70] Initializing an LLM engine with config: model='m'", None),
-        ("INFO 08-26 09:12:01 [api_server.py:1805] vLLM API server version 0.10.1.1", "0.10.1.1"),
-        ("ERROR 08-12 22:35:22 [core.py:700] EngineCore failed to start.", None),
+        ("[core.py:121] Initializing a V1 LLM engine (v0.8.4) with config: model='m'", "0.8.4"),
+        ("[core.py:1] Initializing an LLM engine (v0.6.3) with config: model='m', x=1", "0.6.3"),
+        ("llm_engine.py:70] Initializing an LLM engine with config: model='m'", None),
+        ("[api_server.py:1805] vLLM API server version 0.10.1.1", "0.10.1.1"),
+        ("[core.py:700] EngineCore failed to start.", None),
     ],
 )  # fmt: skip
 def test_engine(line: str, version: str | None):
-    engine = read(line).engine
+    engine = read(f"(EngineCore_0 pid=7) INFO 08-12 22:35:20 {line}").engine
     assert (engine.name, engine.version) == ("vllm", version)
     assert engine.evidence[0].at.line == 1
 
@@ -46,12 +46,12 @@ def test_settings():
 @pytest.mark.parametrize(
     "line",
     [
-        "INFO 08-26 09:12:01 [utils.py:326] non-default args: {'model': '/m/Q', 'tensor_parallel_size': 8}",
-        "INFO 08-26 09:12:01 api_server.py:528] args: Namespace(model='/m/Q', tensor_parallel_size=8)",
+        "[utils.py:326] non-default args: {'model': '/m/Q', 'tensor_parallel_size': 8}",
+        "api_server.py:528] args: Namespace(model='/m/Q', tensor_parallel_size=8)",
     ],
 )  # fmt: skip
 def test_arguments(line: str):
-    crash = read(line)
+    crash = read(f"INFO 08-26 09:12:01 {line}")
     assert crash.environment.model.path == "/m/Q"
     assert crash.environment.options["tensor-parallel-size"] == "8"
 
@@ -92,3 +92,21 @@ def test_bitsandbytes():
     assert (error.api, error.name, error.file, error.line) == (
         "cuda", "cudaErrorSymbolNotFound", "/src/csrc/ops.cu", 448,
     )  # fmt: skip
+
+
+def test_collect_env():
+    crash = read(
+        "PyTorch version: 2.4.0+cu121\nCUDA used to build PyTorch: 12.1\n"
+        "ROCM used to build PyTorch: N/A\n\nOS: Ubuntu 22.04.3 LTS (x86_64)\n"
+        "CUDA runtime version: Could not collect\nGPU models and configuration: \n"
+        "GPU 0: NVIDIA A100-SXM4-80GB\nGPU 1: NVIDIA A100-SXM4-80GB\n\n"
+        "Nvidia driver version: 535.104.05\nvLLM Version: 0.6.3.post1\nCUDA_VISIBLE_DEVICES=0,1\n"
+    )
+    environment = crash.environment
+    assert (environment.os, environment.driver) == ("Ubuntu 22.04.3 LTS (x86_64)", "535.104.05")
+    assert (environment.cuda_toolkit, environment.cuda_runtime) == ("12.1", None)
+    assert [gpu.name for gpu in environment.gpus] == ["NVIDIA A100-SXM4-80GB"] * 2
+    assert environment.variables == {"CUDA_VISIBLE_DEVICES": "0,1"}
+    assert (crash.engine.name, crash.engine.version) == ("vllm", "0.6.3.post1")
+    assert environment.where["environment.driver"].line == 11
+    assert not crash.is_crash
