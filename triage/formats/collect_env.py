@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from triage.formats._base import Format, Item, Region, reading
 from triage.model.crash import Engine, Environment, Fragment, Gpu
@@ -25,7 +26,7 @@ _UNKNOWN = ("N/A", "Could not collect", "None")
 
 @dataclass(slots=True)
 class _State:
-    facts: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, str | None] = field(default_factory=dict)
     gpus: list[Gpu] = field(default_factory=list)
     engine: Engine | None = None

@@ -327,10 +327,9 @@ FORMAT = Format(
         *_ALONE,
     ),
     opens=re.compile(
-        r"[^\n]{0,300}?Traceback \(most recent call last\)"
-        r'|[^\n"]{0,200}?(?:Fatal Python error: '
-        r"|Windows fatal exception: (?:access|stack|code|int|float|in page)"
-        r'|\(most recent call first\):|File "[^"\n]{1,2000}", line \d)'
+        r"[^\n]{0,300}Traceback \(most recent call last\)|[^\n]{0,200}Fatal Python error: "
+        r"|[^\n]{0,200}Windows fatal exception: |[^\n]{0,200}\(most recent call first\):"
+        r'|[^\n"]{0,200}File "[^"\n]{1,2000}", line \d'
         r"| ?=== Uncaught Python exception: ===|" + "|".join(map(re.escape, _ALONE))
     ),
     read=_read,

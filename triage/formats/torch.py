@@ -220,11 +220,12 @@ FORMAT = Format(
         "TCPStore.cpp:",
     ),
     opens=re.compile(
-        r"[^\n]{0,200}?(?:Exception raised from [^\n]{1,1400}? \(most recent call first\):"
-        r"|frame #\d{1,6}: [^\n]{1,6000}\(0x[0-9a-fA-F]{1,16}[ )]|\[[EF][\d :.]{0,30}"
-        r"(?:ProcessGroup\w{1,20}|socket|TCPStore)\.cpp:\d|(?:NCCL|RCCL) (?:WARN|ERROR) "
-        r"|Cuda failure (?:\d{1,5} )?'|C\+\+ CapturedTraceback:"
-        r"|[0-9A-F]{16,32} (?:c10|torch)\w{0,40}\.dll!)|[^\n]{0,2000}? INTERNAL ASSERT FAILED at \""
+        r"[^\n]{0,200}Exception raised from [^\n]{1,1400}? \(most recent call first\):"
+        r"|[^\n]{0,200}frame #\d{1,6}: [^\n]{1,6000}\(0x[0-9a-fA-F]{1,16}[ )]"
+        r"|[^\n]{0,120}\[[EF][\d :.]{0,30}(?:ProcessGroup\w{1,20}|socket|TCPStore)\.cpp:\d"
+        r"|[^\n]{0,300}CCL (?:WARN|ERROR) |[^\n]{0,200}Cuda failure (?:\d{1,5} )?'"
+        r"|[^\n]{0,80}C\+\+ CapturedTraceback:|[0-9A-F]{16,32} (?:c10|torch)\w{0,40}\.dll!"
+        r"|[^\n]{0,2000} INTERNAL ASSERT FAILED at \""
     ),
     read=_read,
     after=80,

@@ -93,8 +93,8 @@ FORMAT = Format(
     title="UCX's error handler",
     anchors=("Caught signal ", "= backtrace ", "()  /", "()  ???:", "()  :"),
     opens=re.compile(
-        r"[^\n]{0,80}?\[?[\w.-]{1,200}:\d{1,10}[\w :]{0,40}\] Caught signal \d"
-        r"|[^\n=]{0,80}={2,10} backtrace (?:\(tid: {0,10}\d{1,10}\) )?={2,10}"
+        r"[^\n]{0,300}\] Caught signal \d{1,3} \("
+        r"|[^\n=]{0,80}={2,10} backtrace (?:\(tid: {0,10}\d{1,10}\) )?=="
         r"|(?:> ?|\([^()\n]{1,80}\))? {0,4}\d{1,4} {1,4}0x[0-9a-fA-F]{16} "
         r"[^\n]{1,4000}?\(\)  [^\n]{0,2000}:\d{1,9}$"
     ),

@@ -198,16 +198,16 @@ FORMAT = Format(
         "Scheduler or DataParallelController ",
     ),
     opens=re.compile(
-        r"[^\n]{0,120}?(?:Initializing an? (?:V[01] )?LLM engine "
-        r"|vLLM (?:API server |server )?version"
-        r"|non-default args: \{|args: Namespace\(|server_args=ServerArgs\(|Using max model len \d"
-        r"|EngineCore (?:failed to start|encountered|hit an exception)"
-        r"|Engine background task failed|Engine (?:loop has died|process failed)"
-        r"|AsyncLLM output_handler failed"
-        r"|WorkerProc (?:failed|hit)|Error executing method '?\w{1,80}'?\. This"
-        r"|(?:Scheduler|Detokenizer|TpModelWorkerClient|DataParallelController) hit an exception"
-        r"|Received sigquit from a child process|Worker \w{1,60} pid \d{1,10} died, exit code"
-        r"|Scheduler or DataParallelController \d{1,10} terminated with)"
+        r"[^\n]{0,120}Initializing an? (?:V[01] )?LLM engine "
+        r"|[^\n]{0,120}vLLM (?:API server |server )?version|[^\n]{0,120}non-default args: \{"
+        r"|[^\n]{0,120}args: Namespace\(|[^\n]{0,120}server_args=ServerArgs\("
+        r"|[^\n]{0,120}Using max model len \d|[^\n]{0,120}AsyncLLM output_handler failed"
+        r"|[^\n]{0,120}Engine(?:Core (?:failed to start|encountered|hit an exception)"
+        r"| background task failed| loop has died| process failed)"
+        r"|[^\n]{0,120}Worker(?:Proc (?:failed|hit)| \w{1,60} pid \d{1,10} died, exit code)"
+        r"|[^\n]{0,120}Error executing method '?\w{1,80}'?\. This"
+        r"|[^\n]{0,180}hit an exception|[^\n]{0,120}Received sigquit from a child process"
+        r"|[^\n]{0,120}Scheduler or DataParallelController \d{1,10} terminated with"
     ),
     read=_read,
 )

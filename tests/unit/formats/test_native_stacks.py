@@ -116,8 +116,8 @@ class TestTorch:
     def test_watchdog_only_saw_the_error(self):
         crash = read(
             "[rank0]:[E117 11:40:54.259889664 ProcessGroupNCCL.cpp:1595] [PG 0 Rank 0] Process "
-            "group watchdog thread terminated with exception: CUDA error: an illegal memory access was "
-            "encountered"
+            "group watchdog thread terminated with exception: CUDA error: an illegal memory "
+            "access was encountered"
         )
         roles = {e.api: e.role for e in crash.errors}
         assert roles == {"cuda": Role.UNCLEAR, "engine": Role.CONSEQUENCE}

@@ -70,7 +70,7 @@ class TestRecordings:
         assert {f.function for f in thread.frames} == {"recur", "<module>"}
 
     def test_syntax_error_has_a_place(self, crash_of: CrashOf):
-        crash = crash_of("python/syn.txt")
+        crash = crash_of("python/syn.out")
         assert stacks(crash) == [["None 1", "syn 28", "<module> 82"]]
         (error,) = crash.errors
         assert (error.name, error.file, error.line) == ("SyntaxError", "<string>", 1)

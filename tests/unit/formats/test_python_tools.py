@@ -36,7 +36,7 @@ def messages(crash: Crash) -> list[tuple[str | None, str | None]]:
 class TestIpython:
     @pytest.mark.parametrize("mode", ["Context", "Plain", "Verbose"])
     def test_recording(self, mode: str, crash_of: CrashOf):
-        crash = crash_of(f"ipython/{mode}.txt")
+        crash = crash_of(f"ipython/{mode}.out")
         assert stacks(crash)[:3] == [
             [*FAILED, "chained 9"],
             ["chained 11", "None 1"],
@@ -162,7 +162,7 @@ class TestPyspy:
         assert crash.crashed_thread is None
 
     def test_native_frames(self, crash_of: CrashOf):
-        main = next(t for t in crash_of("pyspy/native.txt").threads if t.frames)
+        main = next(t for t in crash_of("pyspy/native.out").threads if t.frames)
         assert [(f.kind, f.function, f.file or f.module, f.line) for f in main.frames][:5] == [
             (FrameKind.HOST, None, "libz.so.1.2.13", None),
             (FrameKind.HOST, "deflate", "libz.so.1.2.13", None),
@@ -206,7 +206,7 @@ class TestPystack:
 
 
 @pytest.mark.parametrize(
-    "name", ["ipython/Verbose.txt", "rich/locals.txt", "pytest/long.out", "pystack/native.txt"]
+    "name", ["ipython/Verbose.out", "rich/locals.txt", "pytest/long.out", "pystack/native.txt"]
 )
 def test_cut_at_any_line(name: str, text_of: TextOf):
     lines = text_of(name).split("\n")
