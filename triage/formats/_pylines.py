@@ -34,6 +34,8 @@ _CUT_HEAD = re.compile(
 )
 _MAX_CUTS = 3
 
+_RANK = re.compile(r"\[rank ?\d{1,6}\]|\[\d{1,6},\d{1,6}\]<std(?:out|err)>")
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:
@@ -52,11 +54,12 @@ def streams(region: Region) -> Iterator[Stream]:
 
 
 def _by_writer(lines: tuple[Line, ...]) -> Iterable[Iterable[Line]]:
-    """Part lines by the process that their columns name; one process leaves them as they are."""
+    """Part lines by the process or rank that they name; one alone leaves them as they are."""
     writers: dict[tuple[object, ...], list[Line]] = {}
     for line in lines:
         prefix = line.prefix
-        key = (prefix.host, prefix.process, prefix.pid, prefix.rank)
+        rank = _RANK.match(line.text)
+        key = (prefix.host, prefix.process, prefix.pid, prefix.rank, rank and rank[0])
         writers.setdefault(key, []).append(line)
     named = [key for key in writers if any(part is not None for part in key)]
     return writers.values() if len(named) > 1 else [lines]

@@ -215,6 +215,16 @@ def test_two_processes_in_one_another():
     assert python_errors(crash) == [("ValueError", "no"), ("KeyError", "'k'")]
 
 
+@pytest.mark.parametrize("lead", ["[rank{}]: ", "[1,{}]<stderr>:"])
+def test_two_ranks_in_one_another(lead: str):
+    lines = TRACEBACK.split("\n")[:7]
+    mixed = "\n".join(lead.format(rank) + line for line in lines for rank in (0, 1))
+    crash = read_text(mixed, ReadOptions()).crash
+    assert stacks(crash) == [EXPECTED, EXPECTED]
+    (error,) = [e for e in crash.errors if e.api == "python"]
+    assert (error.message, error.count) == ("CUDA error: out of memory", 2)
+
+
 def test_task_of_ray_is_the_cause():
     crash = read(
         """
