@@ -100,7 +100,46 @@ HEADS = {
     ],
     "python": [
         "Traceback (most recent call last):", "File \"", "File \"a\", line 1, in ",
-        "Current thread 0x1 ", "Fatal Python error: ",
+        "Current thread 0x1 ", "Fatal Python error: ", "  | ", "+-+---- 1 ----",
+        "│ File \"", "Stack (",
+        "Binary file \"a\", at f", "E.E: ", "Exception in thread ", "Windows fatal exception: ",
+    ],
+    "bitsandbytes": ["Error a at line 1 in file ", "Error 1: abcd "],
+    "collect_env": ["PyTorch version: ", "GPU 0: A", "OS: ", "CUDA runtime version: "],
+    "glog": [
+        "F0712 12:00:00.000000 1 a.cc:1] ", "*** SIGSEGV (@0x0) received by PID ", "PC: @ 0x1 ",
+        "    @ 0x1 1 ", "Unhandled exception: N", "*** Signal 11 (SIGSEGV) (0x0) received by PID ",
+        "*** Check failure stack trace: ***",
+    ],
+    "ipython": [
+        "E    Traceback (most recent call last)", "File ~/a.py:1, in f(",
+        "Cell In[1], line 1, in f(",
+        "<ipython-input-1-a> in f(", "---> 1 ", "[a](https://",
+    ],
+    "pyspy": ["Thread 1 (active): \"", "    f (", "Process 1: "],
+    "pystack": [
+        "Traceback for thread 1 [] (most recent call last):", "    (C) File \"a\", line 1, in f (",
+        "The process died due receiving signal SIG",
+    ],
+    "pytest": [
+        "=== FAILURES ===", "E   ", "a.py:1: in ", "a.py:1: E", "___ a ", "    def f(", "_ _ _ ",
+    ],
+    "rich": [
+        "╭─ Traceback (most recent call last) ─╮", "│ /a.py:1 in ", "│ ", "╰─",
+    ],
+    "torch": [
+        "frame #0: f (0x1 in ", "frame #0: f + 0x1 (", "Exception raised from f at a.cpp:1 (",
+        "#1 f from ", "[rank1]:[E1 ProcessGroupNCCL.cpp:1] ", "NCCL WARN ", "Cuda failure '",
+        "a INTERNAL ASSERT FAILED at \"", "00000000000000000000000000000000 c10.dll!f [",
+    ],
+    "trtllm": ["[TensorRT-LLM][ERROR] ", "1    0x1 f", "1    0x1 f(+0x1) [0x1", "[TRT] [E] "],
+    "ucx": [
+        "[a:1:1:1] Caught signal 11 (", " 0 0x0000000000000001 f()  ", "==== backtrace ====",
+        " 0  /a.so(f+0x1) [0x1",
+    ],
+    "vllm": [
+        "Initializing an LLM engine (v1) with config: ", "non-default args: {", "args: Namespace(",
+        "server_args=ServerArgs(", "Using a", "Worker a pid 1 died, exit code: ",
     ],
     "sanitizer": [
         "==1==ERROR: AddressSanitizer: ", "#0 0x1 in ", "a:1:1: runtime error: ", "#0 a",
