@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from triage.crash import join
 from triage.errors import InputError
 from triage.intake.load import Loaded, expand, load
 from triage.knowledge import noise_lists
-from triage.model.crash import Crash, Fragment, LogLine, ReportWarning
+from triage.model.crash import Crash, ErrorRecord, Fragment, LogLine, ReportWarning, Signal
 from triage.model.position import Position
 from triage.model.report import Input, InputKind
+from triage.model.stack import Thread
 from triage.text.decode import clean
-from triage.text.line import Line
+from triage.text.line import NO_PREFIX, Line
 from triage.text.literals import Literals, looked_for, rows_of
 from triage.text.locate import runs
 from triage.text.prefix import to_line
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from triage.debugger.early import EarlyRead
     from triage.formats import Format
 
+Marked = TypeVar("Marked", ErrorRecord, Signal, Thread)
 MAX_LOG_LINES = 2_000
 """Lines that are kept for signatures that ask about lines."""
 
@@ -67,18 +69,48 @@ def read_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> ReadResult:
     inputs: list[Input] = []
     fragments: list[Fragment] = []
     lines: list[LogLine] = []
-    for item in loaded:
-        text = Text(item.lines, anchors(options.log_literals)) if item.lines else None
-        parts = list(_fragments(item, text, options))
-        dialects = dict.fromkeys(f.dialect for f in parts if _says_something(f))
+    for item in _parse_loaded(loaded, options):
+        dialects = dict.fromkeys(f.dialect for f in item.fragments if _says_something(f))
         inputs.append(replace(item.input, dialects=tuple(dialects)))
-        fragments.append(Fragment(dialect="", warnings=item.warnings))
-        fragments.extend(parts)
-        if text:
-            found = _log_lines(text, options.log_literals, item.input.id)
-            lines += sorted(islice(found, MAX_LOG_LINES), key=lambda line: line.at.line or 0)
+        fragments += item.fragments
+        lines += item.log_lines
     crash = join(fragments, lines[:MAX_LOG_LINES], noise_lists())
     return ReadResult(inputs=tuple(inputs), crash=crash)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """One input with everything that was found in it."""
+
+    input: Input
+    lines: tuple[Line, ...]
+    fragments: tuple[Fragment, ...]
+    log_lines: tuple[LogLine, ...] = ()
+
+
+def parse(names: Sequence[str], options: ReadOptions) -> Iterator[Parsed]:
+    """Yield each input as it was parsed, before the crash is made of all of them.
+
+    Raises InputError where no input can be read.
+    """
+    yield from _parse_loaded(_load_all(expand(names), options), options)
+
+
+def _parse_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> Iterator[Parsed]:
+    for item in loaded:
+        text = Text(item.lines, anchors(options.log_literals)) if item.lines else None
+        found = _log_lines(text, options.log_literals, item.input.id) if text else ()
+        yield Parsed(
+            input=item.input,
+            lines=item.lines,
+            fragments=(
+                Fragment(dialect="", warnings=item.warnings),
+                *_fragments(item, text, options),
+            ),
+            log_lines=tuple(
+                sorted(islice(found, MAX_LOG_LINES), key=lambda line: line.at.line or 0)
+            ),
+        )
 
 
 def read_text(text: str, options: ReadOptions, *, name: str = "text") -> ReadResult:
@@ -194,7 +226,25 @@ def _read_format(form: Format, text: Text, taken: set[int], input_id: int) -> It
     for begin, end in places:
         region = Region(tuple(lines[begin:end]), input_id)
         span = (region.lines[0].number, region.lines[-1].number)
-        yield replace(form.read(region), span=span)
+        yield _with_origins(replace(form.read(region), span=span), region.lines)
+
+
+def _with_origins(fragment: Fragment, lines: Sequence[Line]) -> Fragment:
+    """Return the fragment with the columns that stood in front of what it is made of."""
+    columns = {line.number: line.prefix for line in lines if line.prefix is not NO_PREFIX}
+    if not columns:
+        return fragment
+
+    def marked(thing: Marked) -> Marked:
+        prefix = columns.get(thing.at.line or 0) if thing.at else None
+        return replace(thing, origin=prefix.origin()) if prefix else thing
+
+    return replace(
+        fragment,
+        threads=tuple(map(marked, fragment.threads)),
+        errors=tuple(map(marked, fragment.errors)),
+        signal=fragment.signal and marked(fragment.signal),
+    )
 
 
 def _without(lines: Sequence[Line], taken: set[int]) -> Sequence[Line]:

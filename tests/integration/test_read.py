@@ -8,6 +8,7 @@ import os
 import random
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,31 @@ def test_prefixes_of_a_collector_change_nothing(tmp_path) -> None:
         for n, line in enumerate(text.splitlines())
     )
     plain = read_text(text, ReadOptions()).crash
-    assert read_text(prefixed, ReadOptions()).crash == plain
+    found = read_text(prefixed, ReadOptions()).crash
+    assert {e.origin.time for e in found.errors} <= {f"Nov 24 03:00:{n:02d}" for n in range(60)}
+    assert {(e.origin.host, e.origin.process, e.origin.pid) for e in found.errors} == {
+        ("node7", "claw", 812)
+    }
+    errors = tuple(replace(error, origin=None) for error in found.errors)
+    signal = replace(found.signal, origin=None)
+    assert replace(found, errors=errors, signal=signal) == plain
+
+
+def test_workers_that_fail_at_once_have_a_stack_each() -> None:
+    text = """\
+(Worker_TP0 pid=11) Traceback (most recent call last):
+(Worker_TP1 pid=12) Traceback (most recent call last):
+(Worker_TP0 pid=11)   File "a.py", line 1, in load
+(Worker_TP1 pid=12)   File "b.py", line 2, in run
+(Worker_TP1 pid=12) ValueError: one
+(Worker_TP0 pid=11) KeyError: 'two'
+"""
+    crash = read_text(text, ReadOptions()).crash
+    found = {(t.origin.pid, t.frames[0].function, t.frames[0].at.line) for t in crash.threads}
+    assert found == {(11, "load", 3), (12, "run", 4)}
+    assert {(e.name, e.origin.pid, e.at.line) for e in crash.errors} == {
+        ("ValueError", 12, 5), ("KeyError", 11, 6),
+    }  # fmt: skip
 
 
 def test_a_compressed_log_reads_the_same(tmp_path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from triage.model.evidence import Evidence
-from triage.model.position import Position
+from triage.model.position import Origin, Position
 from triage.model.stack import Thread
 
 
@@ -43,6 +43,7 @@ class Signal:
     code: str | None = None
     fault_address: str | None = None
     at: Position | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,7 @@ class ErrorRecord:
     role: Role = Role.UNCLEAR
     count: int = 1
     at: Position | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from triage.model.position import Origin
+
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
@@ -25,6 +27,19 @@ class Prefix:
     def stream(self) -> tuple[str | int | None, ...]:
         """Return what tells one writer's lines from another's."""
         return (self.host, self.service, self.process, self.pid, self.rank)
+
+    def origin(self) -> Origin | None:
+        """Return the columns for a report; None where there are none."""
+        if self == NO_PREFIX:
+            return None
+        return Origin(
+            time=self.time,
+            host=self.host,
+            service=self.service,
+            process=self.process,
+            pid=self.pid,
+            rank=self.rank,
+        )
 
 
 NO_PREFIX = Prefix()
