@@ -39,6 +39,7 @@ HEADS = {
     "art": [
         "FATAL EXCEPTION: ", "a.b.CException: ", "at a.b(", '"a" prio=5 tid=1 Native', "ANR in a",
         "01-01 00:00:00.000  1  1 E ", "01-01 00:00:00.000 1-1 ",
+    ],
     "chromium": [
         "[1:FATAL:a(1)] ", "[1:1:0101/1.1:FATAL:", "# Fatal error in ", "# a", "FATAL ERROR: v8::",
         "Received signal 11 ", "ASSERTION FAILED: ", "a(1) : ", "#0 0x1 ", "1: 0x1 ", "1   0x1 ",
