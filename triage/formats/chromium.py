@@ -249,5 +249,5 @@ FORMAT = Format(
     read=_read,
     after=200,
     reach=250,
-    yields_to=("sanitizer",),
+    yields_to=("sanitizer", "tombstone"),
 )

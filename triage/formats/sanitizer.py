@@ -42,6 +42,9 @@ _HEAD_LENGTH = 120
 _LEAK = "detected memory leaks"
 
 
+_TOMBSTONE = re.compile(r"pid: {0,4}\d{1,10}, tid: {0,4}\d{1,10}|Build fingerprint: ")
+
+
 @dataclass(slots=True)
 class _State:
     """What was read so far.
@@ -75,6 +78,8 @@ def _read(region: Region) -> Fragment:
     state.stacks.finish()
     if not state.errors and state.summary:
         _summarized(state, state.summary)
+    if not state.errors and any(_TOMBSTONE.search(line.text) for line in region.lines):
+        return Fragment(dialect="sanitizer")  # a stack without a heading that has one after all
     threads = state.stacks.threads()
     crashed = _crashed(threads, state.ranks)
     return Fragment(
@@ -300,6 +305,9 @@ FORMAT = Format(
         "ubsan: ",
         "GWP-ASan detected",
         "#0 0x",
+        "INITED",
+        "corp: ",
+        "exec/s",
     ),
     opens=re.compile(
         r"(?=[^\n]{0,170}Sanitizer)[^\n]{0,120}?"
@@ -317,6 +325,7 @@ FORMAT = Format(
         r"[^\n]*(?::\d{1,9}(?::\d{1,6})?|\+0x[0-9a-fA-F]{1,16}\)(?: \(BuildId: [0-9a-f]{1,64}\))?)$"
     ),
     read=_read,
+    before=12,
     after=400,
     reach=600,
 )
