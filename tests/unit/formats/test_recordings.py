@@ -56,7 +56,7 @@ def test_positions_are_where_things_stand(name: str, crash_of: CrashOf, text_of:
     for thread in crash.threads:
         for frame in thread.frames:
             line = lines[frame.at.line - 1]
-            assert (frame.function or "??") in line
+            assert (frame.function or frame.module or "??") in line
             number = re.match(r"#(\d+) ", line)
             # The frame that an exception names, or that a debugger stopped in, has no number.
             shift = thread.kind is ThreadKind.GPU or number is None
@@ -66,7 +66,7 @@ def test_positions_are_where_things_stand(name: str, crash_of: CrashOf, text_of:
         words = (str(error.code), error.name, error.message)
         assert any(word and word in line for word in words) or "Assertion failed." in line
     if crash.signal:
-        words = rf"{crash.signal.name}|Aborted|Segmentation fault|Bus error"
+        words = rf"{crash.signal.name}|Aborted|Segmentation fault|Bus error|segfault"
         assert re.search(words, lines[crash.signal.at.line - 1])
 
 

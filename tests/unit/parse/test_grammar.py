@@ -21,7 +21,7 @@ PIECES = [
     '  File "a.py", line 1, in f', "==1==ERROR: AddressSanitizer: x", "nvidia-container-cli: x",
     "free(): x", "a.c:1: fatal error", "CUDA error: out", "a.c:1:1: runtime error: x", "", "\t",
     "SUMMARY: AddressSanitizer: x", "Fatal Python error: x", "[INFO] backend cuda: x", "\r",
-    "\x0b", "\u2028",
+    "kernel BUG at a.c:1!", "Stack trace of thread 1:", "\x0b", "\u2028",
 ]  # fmt: skip
 LONG = st.builds(
     lambda head, filler, count, tail: head + filler * count + tail,
