@@ -314,5 +314,5 @@ FORMAT = Format(
     before=4,
     after=4,
     reach=120,
-    yields_to=("chromium", "pyspy", "sanitizer", "tombstone", "torch"),
+    yields_to=("chromium", "koops", "pyspy", "sanitizer", "tombstone", "torch"),
 )
