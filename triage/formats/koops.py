@@ -9,6 +9,7 @@ that explain the failure but did not fail.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, number, reading
@@ -16,7 +17,7 @@ from triage.formats._kernel_frames import counter_frame, frames_of
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import ErrorRecord, Fragment
 from triage.model.position import Position
-from triage.model.stack import Frame, Thread
+from triage.model.stack import HISTORY, Frame, Thread
 from triage.text.line import Line
 
 _STAMP = (
@@ -93,6 +94,7 @@ class _Stack:
     caller: Frame | None = None
     frames: list[Frame] = field(default_factory=list)
     omitted: int = 0
+    ended: bool = False
 
 
 @dataclass(slots=True)
@@ -224,17 +226,48 @@ class _Oops:
             key=lambda s: s.weight,
             default=self.stacks[0] if self.stacks else None,
         )
-        return tuple(
-            Thread(
-                tid=stack.pid,
-                name=stack.name,
-                crashed=stack is failed,
-                frames=tuple(replace(f, index=n) for n, f in enumerate(stack.frames)),
-                frames_omitted=stack.omitted,
-                at=stack.at,
-            )
-            for stack in self.stacks
-        )
+        return tuple(_thread(report, failed) for report in _reports(self.stacks))
+
+
+def _reports(stacks: Sequence[_Stack]) -> list[list[_Stack]]:
+    """Return the stacks of each report of one task together, in the order in which they stand.
+
+    What led to a failure and stands above it (the lock's history, who allocated, who freed) is a
+    part of the report's stack; what stands below it is a stack of its own.
+    """
+    reports: list[list[_Stack]] = []
+    below = False
+    for stack in stacks:
+        if reports and reports[-1][-1].ended:
+            below = False
+        elif reports and not (below and stack.aside):
+            last = reports[-1]
+            tasks = {s.pid for s in (*last, stack) if not s.aside} - {None}
+            if len(tasks) < 2 and (not below or not last[0].aside or len(last) > 1):
+                last.append(stack)
+                below = below or not stack.aside
+                continue
+        reports.append([stack])
+        below = below or not stack.aside
+    return reports
+
+
+def _thread(report: Sequence[_Stack], failed: _Stack | None) -> Thread:
+    """Return a report as a thread, the frames marked that led to the failure and did not fail."""
+    main = next((s for s in report if s is failed), report[-1])
+    frames = [
+        frame if stack is main else replace(frame, noise=HISTORY)
+        for stack in report
+        for frame in stack.frames
+    ]
+    return Thread(
+        tid=main.pid,
+        name=main.name,
+        crashed=main is failed,
+        frames=tuple(replace(f, index=n) for n, f in enumerate(frames[:MAX_FRAMES])),
+        frames_omitted=sum(s.omitted for s in report) + max(0, len(frames) - MAX_FRAMES),
+        at=report[0].at,
+    )
 
 
 def _same(a: Frame, b: Frame) -> bool:
@@ -284,6 +317,8 @@ def _take(oops: _Oops, item: Item) -> None:
         _process(oops, item)
     elif kind == "end":
         oops.finish()
+        if oops.stacks:
+            oops.stacks[-1].ended = True
         oops.pc, oops.over, oops.fresh = None, True, False
     elif kind == "pc":
         frame = counter_frame(fields["pc_body"], at)

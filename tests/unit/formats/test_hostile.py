@@ -148,7 +148,9 @@ HEADS = {
         "│ File \"", "Stack (",
         "Binary file \"a\", at f", "E.E: ", "Exception in thread ", "Windows fatal exception: ",
     ],
-    "bitsandbytes": ["Error a at line 1 in file ", "Error 1: abcd at line 1 in file a.cu", "Error 1: abcd "],
+    "bitsandbytes": [
+        "Error a at line 1 in file ", "Error 1: abcd at line 1 in file a.cu", "Error 1: abcd ",
+    ],
     "collect_env": ["PyTorch version: ", "GPU 0: A", "OS: ", "CUDA runtime version: "],
     "glog": [
         "F0712 12:00:00.000000 1 a.cc:1] ", "*** SIGSEGV (@0x0) received by PID ", "PC: @ 0x1 ",

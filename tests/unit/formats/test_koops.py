@@ -330,13 +330,16 @@ class TestSeveralStacks:
              [<ffffffff81000300>] print_circular_bug+0x100/0x209
              [<ffffffff81000160>] pool_walk+0x60/0xc2
             """)
-        assert [(names(t), t.crashed) for t in crash.threads] == [
-            (["queue_push"], False),
-            (["pool_get"], False),
-            (["print_circular_bug", "pool_walk"], True),
+        (thread,) = crash.threads
+        assert (thread.crashed, thread.tid) == (True, 41)
+        assert [(f.index, f.function, f.noise) for f in thread.frames] == [
+            (0, "queue_push", "history"),
+            (1, "pool_get", "history"),
+            (2, "print_circular_bug", "kernel"),
+            (3, "pool_walk", None),
         ]
         assert crash.blamed_frame
-        assert crash.blamed_frame.frame == 1
+        assert crash.blamed_frame.frame == 3
         assert crash.errors[0].message == "INFO: possible circular locking dependency detected"
 
     def test_place_of_a_lock_is_no_frame(self):
