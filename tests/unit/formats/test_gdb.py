@@ -196,7 +196,7 @@ class TestSignals:
         [
             ("Program terminated with signal SIGABRT, Aborted.", "SIGABRT", 6),
             ("Program terminated with signal SIGKILL, Killed.", "SIGKILL", 9),
-            ("Program terminated with signal 31, Bad system call.", "31", None),
+            ("Program terminated with signal 31, Bad system call.", "SIGSYS", 31),
             ("Program received signal SIGBUS, Bus error.", "SIGBUS", 7),
             (
                 "Program received signal EXC_BAD_ACCESS, Could not access memory.",

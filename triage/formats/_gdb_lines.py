@@ -1,0 +1,103 @@
+"""What stands around gdb's own words: prompts, the pager, quotes, gdb's machine interface."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from triage.formats._base import Region
+from triage.text.line import Line
+
+_PROMPT = re.compile(
+    r"[ \t]{0,8}(?:\((?:cuda-|roc|ROCm-|rr|rust-)?-?gdb\)|\(rr\)|pwndbg>|gef➤|gdb-peda\$)[ \t]{1,4}"
+    r"(?=#\d|Thread \d|Program |0x[0-9a-fA-F]+ in |\[|~\")"
+)
+_PROMPTS = ("gdb) ", "(rr) ", "pwndbg> ", "gef➤ ", "gdb-peda$ ")
+_PAGER = re.compile(
+    r"-{2,3}Type <(?:RET|return)> (?:for more, q to quit, c to continue without paging"
+    r"|to continue, or q <return> to quit)-{2,3}"
+)
+_CONSOLE = re.compile(r'~"((?:[^"\\]|\\.){0,8192})"')
+_ESCAPE = re.compile(r"\\(.)")
+_ESCAPES = {"n": "\n", "t": "\t", "r": "", "e": ""}
+_PLAIN = re.compile(r"^[ \t]{0,8}#\d{1,7}[ \t]", re.MULTILINE)
+_LED = re.compile(r"^([^\n#]{1,64})#\d{1,7}[ \t]{1,4}0x[0-9a-fA-F]{4,16}[ \t]", re.MULTILINE)
+
+
+def tidy(region: Region, text: str) -> tuple[Region, list[int]]:
+    """Return the region as gdb alone would have written it, and the numbers of the pager's lines.
+
+    Lines keep their numbers; a line of the pager alone is left out, so that what it cut in two
+    stands together again.
+    """
+    pager: list[int] = []
+    steps: list[Callable[[Line], Iterator[Line]]] = []
+    if any(prompt in text for prompt in _PROMPTS):
+        steps.append(_without_prompt)
+    if '~"' in text:
+        steps.append(_decoded)
+    if "Type <" in text:
+        steps.append(lambda line: _without_pager(line, pager))
+    if not _PLAIN.search(text) and (led := _LED.search(text)):
+        lead = _lead(led[1])
+        steps.append(lambda line: iter([_stripped(line, lead)]))
+    lines = list(region.lines)
+    for step in steps:
+        lines = [new for line in lines for new in step(line)]
+    if not steps:
+        return region, pager
+    return Region(tuple(lines), region.input, region.member), pager
+
+
+def _with(line: Line, text: str) -> Line:
+    return Line(line.number, text, line.prefix)
+
+
+def _without_prompt(line: Line) -> Iterator[Line]:
+    text = line.text
+    for _ in range(8):  # an empty line repeats the last command, and no line end is printed
+        match = _PROMPT.match(text)
+        if match is None:
+            break
+        text = text[match.end() :]
+    yield line if text is line.text else _with(line, text)
+
+
+def _without_pager(line: Line, pager: list[int]) -> Iterator[Line]:
+    match = _PAGER.search(line.text)
+    if match is None:
+        yield line
+        return
+    pager.append(line.number)
+    before, after = line.text[: match.start()], line.text[match.end() :]
+    if after[:1] in ("c", "q") and (len(after) == 1 or after[1:2] in ("#", " ")):
+        after = after[1:]  # what was typed
+    if before.strip() or after.strip():
+        yield _with(line, before + after)
+
+
+def _decoded(line: Line) -> Iterator[Line]:
+    match = _CONSOLE.match(line.text)
+    if match is None:
+        yield line
+        return
+    text = _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[1]), match[1])
+    for part in text.removesuffix("\n").split("\n"):
+        yield _with(line, part)
+
+
+def _lead(text: str) -> re.Pattern[str]:
+    """Return an expression for what stands before every line, its numbers and gaps left open."""
+    pattern = ""
+    for part in re.split(r"(\d+|[ \t]+)", text.rstrip()):
+        if part[:1].isdigit():
+            pattern += r"\d{1,9}"
+        else:
+            pattern += r"[ \t]{1,64}" if part.isspace() else re.escape(part)
+    gap = len(text) - len(text.rstrip())
+    return re.compile(rf"{pattern}[ \t]{{0,{gap}}}")
+
+
+def _stripped(line: Line, lead: re.Pattern[str]) -> Line:
+    match = lead.match(line.text)
+    return _with(line, line.text[match.end() :]) if match else line
