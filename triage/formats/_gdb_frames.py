@@ -210,7 +210,9 @@ def _glued(body: str, text: str) -> str:
     """Join two lines; a terminal cuts words at its edge, everything else wraps between words."""
     words = body[-1:].isalnum() or body[-1:] in "_:/.-"
     cut = words and len(body) >= _TERMINAL and not text[0].isspace()
-    return body + text if cut else f"{body} {text.strip()}"
+    if cut or body.endswith("("):
+        return body + text.strip()
+    return f"{body} {text.strip()}"
 
 
 def _is_gdb(address: str | None, args: str | None) -> bool:

@@ -11,18 +11,23 @@ import re
 from dataclasses import dataclass
 
 
+_CHARS = r"[^<>()\[\]{}\"'\n]+"
+_FLAT = r"\([^<>()\[\]{}\"'\n]*\)"
+_SHALLOW = rf"\((?>{_CHARS}|{_FLAT}|<(?>{_CHARS}|{_FLAT})*>)*\)"
+_LAMBDA = rf"\{{(?>{_CHARS}|{_SHALLOW})*\}}"
+
+
 def _templates(depth: int) -> str:
-    """Return an expression for `<…>` with templates in it, and no parentheses in parentheses."""
+    """Return an expression for `<…>` with templates, parameters and lambdas in it."""
     inner = f"|{_templates(depth - 1)}" if depth else ""
-    return rf"<(?>[^<>()\[\]{{}}\"'\n]+|\([^<>()\"'\n]*\){inner})*>"
+    return rf"<(?>{_CHARS}|{_SHALLOW}|{_LAMBDA}{inner})*>"
 
 
-_TEMPLATE = rf"(?!<<<){_templates(5)}"
-_PARAMETERS = rf"\((?>[^<>()\[\]{{}}\"'\n]+|{_templates(5)}|\([^<>()\"'\n]*\))*\)"
+_TEMPLATE = _templates(3)
 _NAME = (
-    rf"(?>[^\s<>()\[\]{{}}\"']+|{_TEMPLATE}|{_PARAMETERS}"
-    r"|\[(?:abi:\w{1,40}|clone [\w.$]{1,400})\]|\{[^{}()<>\"'\n]*\}|\{\{closure\}\}"
-    r"|\{lambda\([^{}()<>\"'\n]*\)#\d{1,6}\}|[ ](?=[A-Za-z_&\[])(?!at |from ))+"
+    rf"(?>[^\s<>()\[\]{{}}\"']+|(?!<<<){_TEMPLATE}|\((?>{_CHARS}|{_FLAT}|{_LAMBDA}|{_TEMPLATE})*\)"
+    rf"|\[(?:abi:\w{{1,40}}|clone [\w.$]{{1,400}})\]|{_LAMBDA}|\{{\{{closure\}}\}}"
+    r"|[ ](?=[A-Za-z_&\[])(?!at |from ))+"
 )
 _ARGUMENTS = (
     r"(?>[^()<>\[\]{}\"'\n]+|\"(?>[^\"\\\n]+|\\[^\n])*\"|<[^<>()\[\]{}\"'\n]*>"
