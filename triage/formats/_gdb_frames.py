@@ -39,6 +39,7 @@ _OTHERS = re.compile(
     r"(?:\S )?warning: |\[(?:New|Thread|Detaching|Attaching|INFO|WARN(?:ING)?|ERROR|DEBUG|FATAL)\b"
     r"|Downloading |(?:INFO|WARNING|ERROR|DEBUG) "
 )
+_INDENTED = re.compile(r" {4}(?![ \t]|#\d)")
 _LOCAL = re.compile(r"(?: {8}|\t)\S{1,80} = ")
 _WRAP_LIMIT = 12
 _TERMINAL = 78
@@ -68,17 +69,17 @@ class FrameBlocks:
         texts = text.split("\n")
         size, n = len(texts), 0
         while n < size:
-            match = plain(texts[n])
-            if match is not None:
-                index, address, function, args, file, line, column, module = match.groups()
-                follows = n + 1 < size and _PLACE.match(texts[n + 1])
-                if file is None and module is None and (follows or not _is_gdb(address, args)):
-                    match = None
+            match, used = plain(texts[n]), 1
+            if match is None or not (match["file"] or match["module"]):
+                match, used = _wrapped(texts, n, match)
             if match is None:
                 n += self._closely(row + n, texts[n])
                 continue
+            index, address, function, args, file, line, column, module = match.groups()
             number = lines[row + n].number
             claim(number)
+            for k in range(1, used):
+                claim(lines[row + n + k].number)
             known = function != "??"
             add(
                 Frame(
@@ -94,7 +95,7 @@ class FrameBlocks:
                     at=Position(input=source, line=number, member=member),
                 )
             )
-            n += 1
+            n += used
         self.with_arguments = True
 
     def warnings(self) -> tuple[ReportWarning, ...]:
@@ -191,6 +192,27 @@ class FrameBlocks:
     def _is_last(self, row: int) -> bool:
         lines = self.region.lines[row : row + 8]
         return len(lines) < 8 and not any(line.text.strip() for line in lines)
+
+
+def _wrapped(
+    texts: list[str], n: int, match: re.Match[str] | None
+) -> tuple[re.Match[str] | None, int]:
+    """Return the match of a frame with the lines that gdb itself wrapped it over, and their count.
+
+    `match` is that of the first line alone, which counts where nothing follows.
+    """
+    text, end = texts[n], n + 1
+    while end < len(texts) and end <= n + _WRAP_LIMIT and _INDENTED.match(texts[end]):
+        text = text.rstrip(" ")
+        text += texts[end][4:] if text.endswith("(") else texts[end][3:]
+        end += 1
+    if end > n + 1:
+        whole = _PLAIN.match(text)
+        if whole and (whole["file"] or whole["module"]):
+            return whole, end - n
+    if match is None or (n + 1 < len(texts) and _PLACE.match(texts[n + 1])):
+        return None, 1
+    return (match, 1) if _is_gdb(match["address"], match["args"]) else (None, 1)
 
 
 def _continues(body: str, split: SplitFrame, text: str) -> bool:

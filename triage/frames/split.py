@@ -34,7 +34,7 @@ _ARGUMENTS = (
     r"|\{[^{}()<>\[\]\"'\n]*\})*"
 )
 WHOLE = (
-    rf"(?:(?P<address>0x[0-9a-fA-F]{{1,16}}) in )?(?P<function>{_NAME}) \((?P<args>{_ARGUMENTS})\)"
+    rf"(?:(?P<address>0x[0-9a-fA-F]{{1,16}}) in |(?!0x))(?P<function>{_NAME}) \((?P<args>{_ARGUMENTS})\)"
     r"(?: at (?P<file>(?:[A-Za-z]:)?[^\s:]+):(?P<line>\d{1,9})(?::(?P<column>\d{1,6}))?"
     r"| from (?P<module>\S+))?[ \t]*$"
 )
