@@ -42,7 +42,9 @@ _OTHERS = re.compile(
 _INDENTED = re.compile(r" {4}(?![ \t]|#\d)")
 _LOCAL = re.compile(r"(?: {8}|\t)\S{1,80} = ")
 _WRAP_LIMIT = 12
-_TERMINAL = 78
+_NARROW = 55
+_TERMINAL = 74
+"""Lengths of a frame's words, without its number, from which on a line may have been cut."""
 
 _DAMAGES = {
     "frame-truncated": "cut off: only the sure part of it was kept",
@@ -157,7 +159,7 @@ class FrameBlocks:
             if len(whole) > 2 * MAX_LINE:
                 break
             split = split_frame(whole)
-            if split.complete:
+            if split.complete and (split.args is not None or first.args is not None):
                 used = n - row + 1
                 first, body = split, whole
         if used > 1 and hard:
@@ -225,6 +227,8 @@ def _continues(body: str, split: SplitFrame, text: str) -> bool:
         return False
     if split.args is not None:
         return bool(_PLACE.match(text))
+    if not text[0].isspace() and len(body) >= _NARROW and " (" in text:
+        return True
     return text.lstrip().startswith("(") or body.endswith((" in", " at", " from"))
 
 

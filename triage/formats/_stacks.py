@@ -129,7 +129,12 @@ class _Kept:
             if _same_stack(other.frames, thread.frames):
                 longer = thread if len(thread.frames) >= len(other.frames) else other
                 named = thread if thread.id is not None else other
-                self.threads[n] = replace(longer, id=named.id, tid=named.tid, name=named.name)
+                self.threads[n] = replace(
+                    longer,
+                    id=named.id,
+                    tid=named.tid or other.tid,
+                    name=named.name or other.name,
+                )
                 self._remember(self.threads[n], n)
                 return n
         self._remember(thread, len(self.threads))

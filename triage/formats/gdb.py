@@ -27,6 +27,7 @@ from triage.text.decode import MAX_LINE
 
 _STOPPED = re.compile(r"(?:0x[0-9a-fA-F]{1,16} in )?[^\s\[#0-9][^\n]*")
 _PLACE = re.compile(r"[ \t]{0,40}(?:at|from) ")
+_CODE = re.compile(r"si_code = (-?\d{1,9})")
 _FAULT = re.compile(r"si_addr = (0x[0-9a-fA-F]{1,16})")
 
 
@@ -36,6 +37,7 @@ class _State:
     stacks: Stacks
     blocks: FrameBlocks
     device: Device
+    listed: list[_Found] = field(default_factory=list)
     signal: Signal | None = None
     command_line: tuple[str, ...] | None = None
     where: dict[str, Position] = field(default_factory=dict)
@@ -65,8 +67,7 @@ def _read(region: Region) -> Fragment:
     )
     for found in _items(source):
         _HANDLERS[found.kind](state, found)
-    stacks.finish()
-    state.device.finish()
+    _finish(state)
     gpus = list(state.device.gpus.values())
     if gpus:
         state.where["gpus"] = gpus[0][1]
@@ -178,10 +179,10 @@ def _stopped_in(state: _State, row: int, thread: str | None, name: str | None) -
     if not split.complete or not (split.file or split.module or split.address):
         return
     frame = to_frame(0, split, state.region.at(n))
-    if frame.kind is FrameKind.GPU:
-        state.device.stopped = frame
+    if gpu or frame.kind is FrameKind.GPU:
+        state.device.stopped = replace(frame, kind=FrameKind.GPU)
         return
-    head = thread_of(thread, "AMDGPU " if gpu else "", state.region.at(n)) if thread else None
+    head = thread_of(thread, "", state.region.at(n)) if thread else None
     state.stacks.begin(replace(head, name=name) if head else None)
     state.stacks.add(frame)
     state.stacks.finish()
@@ -196,12 +197,13 @@ def _terminated(state: _State, found: _Found) -> None:
 
 
 def _siginfo(state: _State, found: _Found) -> None:
+    """Read what `print $_siginfo` says of the signal, on one line or on several."""
     rows = state.region.lines[found.row : found.row + 30]
-    address = _FAULT.search("\n".join(line.text for line in rows))
-    code = found.fields.get("si_code")
+    text = "\n".join(line.text for line in rows)
+    code, address = _CODE.search(text), _FAULT.search(text)
     signal = from_siginfo(
         int(found.fields["si_signo"]),
-        int(code) if code else None,
+        int(code[1]) if code else None,
         address[1] if address else None,
         found.at,
     )
@@ -209,6 +211,43 @@ def _siginfo(state: _State, found: _Found) -> None:
         state.signal = replace(signal, at=state.signal.at)
     else:
         state.signal = state.signal or signal
+
+
+def _reported(state: _State, found: _Found) -> None:
+    """Read the signal of a report by Apport or ABRT, of which the stack trace is a part."""
+    if name := found.fields.get("abrt_signal"):
+        signal = named_signal(name, found.at)
+    else:
+        rows = state.region.lines[found.row : found.row + 6]
+        if not any(line.text.startswith(("SourcePackage:", "Stacktrace:")) for line in rows):
+            return
+        signal = numbered(int(found.fields["apport_signal"]), "", found.at)
+    state.signal = state.signal or signal
+
+
+def _listed(state: _State, found: _Found) -> None:
+    """Keep a line of `info threads`: a thread and the frame that it is in."""
+    state.listed.append(found)
+    if found.text.startswith("*") and state.signal and state.stacks.crashed_id is None:
+        state.stacks.crashed_id = found.fields["listed_id"]
+
+
+def _finish(state: _State) -> None:
+    """Add the threads that a table lists; those whose stack was printed are not named twice."""
+    stacks = state.stacks
+    stacks.finish()
+    state.device.finish()
+    for found in state.listed:
+        fields = found.fields
+        stacks.begin(thread_of(fields["listed_id"], fields["listed_target"], found.at))
+        text = fields["listed_frame"].strip()
+        split = split_frame(text)
+        after = state.region.lines[found.row + 1 : found.row + 2]
+        if split.complete and not split.file and after and _PLACE.match(after[0].text):
+            split = split_frame(f"{text} {after[0].text.strip()}")
+        if split.complete and (split.file or split.module or split.address):
+            stacks.add(to_frame(0, split, found.at))
+        stacks.finish()
 
 
 def _generated(state: _State, found: _Found) -> None:
@@ -246,6 +285,8 @@ _HANDLERS: dict[str, Callable[[_State, _Found], None]] = {
     "terminated": _terminated,
     "siginfo": _siginfo,
     "generated": _generated,
+    "reported": _reported,
+    "listed": _listed,
     "current": _current,
     "focus": _focus,
     "mismatch": _mismatch,
@@ -276,16 +317,18 @@ FORMAT = Format(
         "Core was generated",
         "coredump: Detected",
         "TID ",
+        "killed by SIG",
+        "LWP ",
     ),
     opens=re.compile(
         r"(?:\(\S{0,8}gdb\) |~\"){0,2}(?:[ \t]{0,8}#\d{1,7}[ \t]{1,6}(?:0x|[^\s\d]|\d\S* in )"
         r"|[ \t]{0,8}Thread \d{1,9}(?:\.\d+)? (?:\"[^\"\n]{0,64}\" )?"
         r"(?:\((?:Thread|LWP|process|AMDGPU) |received signal )"
         r"|(?:Program|Inferior \d) (?:received|terminated with) signal |Core was generated by"
-        r"|CUDA Exception: |\[(?:Switching|Current) focus|\[Current thread is \d)"
+        r"|CUDA Exception: |\[(?:Switching|Current) focus|\[Current thread is \d|[* ] {1,3}\d{1,6}(?:\.\d{1,6})? {1,6}(?:Thread 0x|LWP |AMDGPU Wave ))"
         rf"|{_LED}#\d{{1,7}}[ \t]{{1,4}}0x[0-9a-fA-F]{{4,16}} in "
         r"|(?:\[[\d:.]{8,20}\] )?coredump: Detected an exception"
-        r"|TID \d{1,10}:$"
+        r"|TID \d{1,10}:$|reason:[^\n]{1,200} killed by SIG"
         r"|(?=[^\n]{0,160}\bSIG(?:SEGV|ABRT|BUS|FPE|ILL|SYS)\b)[^\n]{0,120}?"
         r"(?:empfing|Signal SIG|le signal|señal|sinal|segnale|сигнал|信号|信號|シグナル|시그널|신호"
         r"|signál|sygnał|sinyal|tín hiệu|signaali)"

@@ -48,12 +48,13 @@ _UNWOUND = re.compile(
 )
 _AT = re.compile(r"\)? at (?P<file>.+?)(?::(?P<line>\d{1,9}))?(?::(?P<column>\d{1,6}))?$")
 _LAUNCH = re.compile(r"<<<\([\d,]{1,40}\),\([\d,]{1,40}\)>>>")
-_MARK = re.compile(
-    r"[()<>\[\]{}\"']|->"
-    r"|(?<!\w)operator\s{0,4}(?:\(\)|\[\]|<<=?|>>=?|<=>|<=?|>=?|->\*?)"
+_NO_BRACKET = (
+    r"->|(?<!\w)operator\s{0,4}(?:\(\)|\[\]|<<=?|>>=?|<=>|<=?|>=?|->\*?)"
 )
-"""Brackets and quotes, and where those are something else: an arrow, the name of an operator."""
+"""Where a character that could be a bracket is none: an arrow, the name of an operator."""
 
+_BRACKET = re.compile(rf"[()<>\[\]{{}}]|{_NO_BRACKET}")
+_MARK = re.compile(rf"[()<>\[\]{{}}\"']|{_NO_BRACKET}")
 _STRINGS = {quote: re.compile(rf"{quote}(?>[^\\{quote}]+|\\.)*{quote}") for quote in "\"'"}
 _OPEN = {"(": ")", "[": "]", "{": "}", "<": ">"}
 
@@ -185,7 +186,7 @@ def _argument_list(text: str) -> tuple[int, int]:
 def unclosed(name: str) -> int:
     """Return where the outermost bracket stands that a name does not close, -1 if it closes all."""
     stack: list[tuple[str, int]] = []
-    for mark in _MARK.finditer(name):
+    for mark in _BRACKET.finditer(name):
         char = mark.group()
         if char in _OPEN:
             stack.append((_OPEN[char], mark.start()))
