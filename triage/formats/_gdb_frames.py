@@ -31,12 +31,14 @@ _FOREIGN = re.compile(
 )
 _NOT_ARGUMENTS = re.compile(r"\S+:\d+(?::\d+)?$")
 _STOP = re.compile(
-    r"[ \t]{0,8}#\d{1,7}[ \t]|[ \t]{0,8}Thread \d|\((?:\w{1,8}-)?gdb\)|\[(?:Switching|Current|Inferior)"
+    r"[ \t]{0,8}#\d{1,7}[ \t]|[ \t]{0,8}Thread \d|\((?:\w{1,8}-)?gdb\)"
+    r"|\[(?:Switching|Current|Inferior)"
     r"|No (?:locals|symbol)|Program |Backtrace stopped|\(More stack frames|Core was|CUDA "
     r"|The exception|TID \d|  (?:Kernel|BlockIdx|Dev|SM|Wp|Ln|Id) |\d{1,6}\t"
 )
 _OTHERS = re.compile(
-    r"(?:\S )?warning: |\[(?:New|Thread|Detaching|Attaching|INFO|WARN(?:ING)?|ERROR|DEBUG|FATAL)\b"
+    r"(?:\S{1,3} )?(?:warning: |\w{3,24} ?: \d{1,6}[ \t])"
+    r"|\[(?:New|Thread|Detaching|Attaching|INFO|WARN(?:ING)?|ERROR|DEBUG|FATAL)\b"
     r"|Downloading |(?:INFO|WARNING|ERROR|DEBUG) "
 )
 _INDENTED = re.compile(r" {4}(?![ \t]|#\d)")

@@ -21,7 +21,10 @@ _CONSOLE = re.compile(r'~"((?:[^"\\]|\\.){0,8192})"')
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "", "e": ""}
 _PLAIN = re.compile(r"^[ \t]{0,8}#\d{1,7}[ \t]", re.MULTILINE)
-_LED = re.compile(r"^(?![^\n#]{0,64}coredump: )([^\n#]{1,64})#\d{1,7}[ \t]{1,4}0x[0-9a-fA-F]{4,16}[ \t]", re.MULTILINE)
+_LED = re.compile(
+    r"^(?![^\n#]{0,64}coredump: )([^\n#]{1,64})#\d{1,7}[ \t]{1,4}0x[0-9a-fA-F]{4,16}[ \t]",
+    re.MULTILINE,
+)
 
 
 def tidy(region: Region, text: str) -> tuple[Region, list[int]]:

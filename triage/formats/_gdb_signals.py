@@ -12,7 +12,18 @@ from triage.model.position import Position
 from triage.model.stack import Thread, ThreadKind
 
 QUIET: Final = frozenset(
-    {"SIGINT", "SIGTRAP", "SIGUSR1", "SIGUSR2", "SIG32", "SIG33", "SIG34", "SIGSTOP", "SIGCHLD", "?"}
+    {
+        "SIGINT",
+        "SIGTRAP",
+        "SIGUSR1",
+        "SIGUSR2",
+        "SIG32",
+        "SIG33",
+        "SIG34",
+        "SIGSTOP",
+        "SIGCHLD",
+        "?",
+    }
 )
 """Signals that stop a program in the debugger and are no crash."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-
 _CHARS = r"[^<>()\[\]{}\"'\n]+"
 _FLAT = r"\([^<>()\[\]{}\"'\n]*\)"
 _SHALLOW = rf"\((?>{_CHARS}|{_FLAT}|<(?>{_CHARS}|{_FLAT})*>)*\)"
@@ -34,7 +33,8 @@ _ARGUMENTS = (
     r"|\{[^{}()<>\[\]\"'\n]*\})*"
 )
 WHOLE = (
-    rf"(?:(?P<address>0x[0-9a-fA-F]{{1,16}}) in |(?!0x))(?P<function>{_NAME}) \((?P<args>{_ARGUMENTS})\)"
+    rf"(?:(?P<address>0x[0-9a-fA-F]{{1,16}}) in |(?!0x))(?P<function>{_NAME})"
+    rf" \((?P<args>{_ARGUMENTS})\)"
     r"(?: at (?P<file>(?:[A-Za-z]:)?[^\s:]+):(?P<line>\d{1,9})(?::(?P<column>\d{1,6}))?"
     r"| from (?P<module>\S+))?[ \t]*$"
 )
@@ -48,9 +48,7 @@ _UNWOUND = re.compile(
 )
 _AT = re.compile(r"\)? at (?P<file>.+?)(?::(?P<line>\d{1,9}))?(?::(?P<column>\d{1,6}))?$")
 _LAUNCH = re.compile(r"<<<\([\d,]{1,40}\),\([\d,]{1,40}\)>>>")
-_NO_BRACKET = (
-    r"->|(?<!\w)operator\s{0,4}(?:\(\)|\[\]|<<=?|>>=?|<=>|<=?|>=?|->\*?)"
-)
+_NO_BRACKET = r"->|(?<!\w)operator\s{0,4}(?:\(\)|\[\]|<<=?|>>=?|<=>|<=?|>=?|->\*?)"
 """Where a character that could be a bracket is none: an arrow, the name of an operator."""
 
 _BRACKET = re.compile(rf"[()<>\[\]{{}}]|{_NO_BRACKET}")
@@ -217,12 +215,10 @@ def _groups(text: str) -> list[tuple[int, int]]:
             continue
         char = mark.group()
         if char in _OPEN:
-            if start < 0:
-                if char == "(" and not stack and at > 0 and text[at - 1] == " ":
-                    start = at - 1
-            elif char == "<":
-                continue
-            stack.append(_OPEN[char])
+            if char == "(" and start < 0 and not stack and text[at - 1 : at] == " ":
+                start = at - 1
+            if char != "<" or start < 0:
+                stack.append(_OPEN[char])
         elif stack and char == stack[-1]:
             stack.pop()
             if not stack and start >= 0:
