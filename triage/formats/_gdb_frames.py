@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from triage.formats._base import Region
 from triage.formats._stacks import Stacks
@@ -44,6 +45,7 @@ _OTHERS = re.compile(
 _INDENTED = re.compile(r" {4}(?![ \t]|#\d)")
 _LOCAL = re.compile(r"(?: {8}|\t)\S{1,80} = ")
 _WRAP_LIMIT = 12
+_GLUED = 4
 _NARROW = 55
 _TERMINAL = 74
 """Lengths of a frame's words, without its number, from which on a line may have been cut."""
@@ -126,17 +128,29 @@ class FrameBlocks:
         if special := _SPECIAL.match(body):
             self._add(index, SplitFrame(function=special["name"]), row, 1)
             return 1
-        used, after = 1, None
-        if second := _SECOND.search(body):
+        seconds = [m.start() for m in islice(_SECOND.finditer(body), _GLUED + 1)]
+        if seconds:
             self._damaged("text-interleaved", row)
-            body, after = body[: second.start()], body[second.start() :]
-            split = split_frame(body)
-        else:
-            body, split, used = self._joined(row, body)
-        if self._is_frame(body, split):
-            split = self._sure(row, used, split, whole=after is None)
-            self._add(index, split, row, used)
-        return used if after is None else self._closely(row, after)
+            self._alone(row, index, body[: seconds[0]])
+            return self._glued(row, body, seconds)
+        body, split, used = self._joined(row, body)
+        if _is_frame(body, split):
+            self._add(index, self._sure(row, used, split), row, used)
+        return used
+
+    def _glued(self, row: int, body: str, starts: list[int]) -> int:
+        """Read the frames that stand behind another one on its line; the last may be wrapped."""
+        for begin, end in zip(starts[:_GLUED], [*starts[1:], None], strict=False):
+            if end is None:
+                return self._closely(row, body[begin:])
+            if head := _HEAD.match(body[begin:end]):
+                self._alone(row, int(head["index"]), head["body"])
+        return 1
+
+    def _alone(self, row: int, index: int, body: str) -> None:
+        split = split_frame(body)
+        if _is_frame(body, split):
+            self._add(index, split, row, 1)
 
     def _add(self, index: int, split: SplitFrame, row: int, used: int) -> None:
         self.claimed.update(line.number for line in self.region.lines[row : row + used])
@@ -170,17 +184,7 @@ class FrameBlocks:
             self._damaged("text-interleaved", row)
         return body, first, used
 
-    def _is_frame(self, body: str, split: SplitFrame) -> bool:
-        """Tell whether gdb, or a tool that prints like it, may have printed this."""
-        if split.file or split.module:
-            return True
-        if split.launch:
-            return True
-        if not _is_gdb(split.address, split.args):
-            return False
-        return not (split.complete and _FOREIGN.match(body))
-
-    def _sure(self, row: int, used: int, split: SplitFrame, *, whole: bool) -> SplitFrame:
+    def _sure(self, row: int, used: int, split: SplitFrame) -> SplitFrame:
         """Return what is sure of a frame that may have been cut off."""
         cut = not split.complete
         last = self._is_last(row + used)
@@ -189,7 +193,7 @@ class FrameBlocks:
                 split, cut = replace(split, function=None), True
         elif split.file and split.line is None and last and "." not in split.file.rsplit("/")[-1]:
             split, cut = replace(split, file=None), True
-        if cut and whole:
+        if cut:
             self._damaged("frame-truncated", row)
         return split
 
@@ -241,6 +245,17 @@ def _glued(body: str, text: str) -> str:
     if cut or body.endswith("("):
         return body + text.strip()
     return f"{body} {text.strip()}"
+
+
+def _is_frame(body: str, split: SplitFrame) -> bool:
+    """Tell whether gdb, or a tool that prints like it, may have printed this."""
+    if split.file or split.module:
+        return True
+    if split.launch:
+        return True
+    if not _is_gdb(split.address, split.args):
+        return False
+    return not (split.complete and _FOREIGN.match(body))
 
 
 def _is_gdb(address: str | None, args: str | None) -> bool:
