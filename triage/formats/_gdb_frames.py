@@ -75,9 +75,13 @@ class FrameBlocks:
         texts = text.split("\n")
         size, n = len(texts), 0
         while n < size:
-            match, used = plain(texts[n]), 1
-            if match is None or not (match["file"] or match["module"]):
-                match, used = _wrapped(texts, n, match)
+            match, used = None, 1
+            if n + 1 < size and texts[n + 1].startswith("    "):
+                match, used = _wrapped(texts, n)
+            if match is None:
+                match = plain(texts[n])
+                if match and not (match["file"] or match["module"]) and _goes_on(texts, n, match):
+                    match = None
             if match is None:
                 n += self._closely(row + n, texts[n])
                 continue
@@ -202,25 +206,24 @@ class FrameBlocks:
         return len(lines) < 8 and not any(line.text.strip() for line in lines)
 
 
-def _wrapped(
-    texts: list[str], n: int, match: re.Match[str] | None
-) -> tuple[re.Match[str] | None, int]:
-    """Return the match of a frame with the lines that gdb itself wrapped it over, and their count.
-
-    `match` is that of the first line alone, which counts where nothing follows.
-    """
+def _wrapped(texts: list[str], n: int) -> tuple[re.Match[str] | None, int]:
+    """Return the match of a frame over the lines that gdb wrapped it over, and their count."""
     text, end = texts[n], n + 1
     while end < len(texts) and end <= n + _WRAP_LIMIT and _INDENTED.match(texts[end]):
         text = text.rstrip(" ")
         text += texts[end][4:] if text.endswith("(") else texts[end][3:]
         end += 1
-    if end > n + 1:
-        whole = _PLAIN.match(text)
-        if whole and (whole["file"] or whole["module"]):
-            return whole, end - n
-    if match is None or (n + 1 < len(texts) and _PLACE.match(texts[n + 1])):
+    if end == n + 1:
         return None, 1
-    return (match, 1) if _is_gdb(match["address"], match["args"]) else (None, 1)
+    whole = _PLAIN.match(text)
+    return (whole, end - n) if whole and (whole["file"] or whole["module"]) else (None, 1)
+
+
+def _goes_on(texts: list[str], n: int, match: re.Match[str]) -> bool:
+    """Tell whether a frame without a place may have it on the next line, or is none of gdb's."""
+    if n + 1 < len(texts) and _PLACE.match(texts[n + 1]):
+        return True
+    return not _is_gdb(match["address"], match["args"])
 
 
 def _continues(body: str, split: SplitFrame, text: str) -> bool:

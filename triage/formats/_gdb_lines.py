@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 
 from triage.formats._base import Region
+from triage.text.decode import MAX_LINE
 from triage.text.line import Line
 
 _PROMPT = re.compile(
@@ -34,20 +35,17 @@ def tidy(region: Region, text: str) -> tuple[Region, list[int]]:
     stands together again.
     """
     pager: list[int] = []
-    steps: list[Callable[[Line], Iterator[Line]]] = []
+    lines: Iterable[Line] = region.lines
     if any(prompt in text for prompt in _PROMPTS):
-        steps.append(_without_prompt)
+        lines = map(_without_prompt, lines)
     if '~"' in text:
-        steps.append(_decoded)
+        lines = _decoded(lines)
     if "Type <" in text:
-        steps.append(lambda line: _without_pager(line, pager))
+        lines = _without_pager(lines, pager)
     if not _PLAIN.search(text) and (led := _LED.search(text)):
         lead = _lead(led[1])
-        steps.append(lambda line: iter([_stripped(line, lead)]))
-    lines = list(region.lines)
-    for step in steps:
-        lines = [new for line in lines for new in step(line)]
-    if not steps:
+        lines = (_stripped(line, lead) for line in lines)
+    if lines is region.lines:
         return region, pager
     return Region(tuple(lines), region.input, region.member), pager
 
@@ -56,37 +54,43 @@ def _with(line: Line, text: str) -> Line:
     return Line(line.number, text, line.prefix)
 
 
-def _without_prompt(line: Line) -> Iterator[Line]:
+def _without_prompt(line: Line) -> Line:
     text = line.text
     for _ in range(8):  # an empty line repeats the last command, and no line end is printed
         match = _PROMPT.match(text)
         if match is None:
             break
         text = text[match.end() :]
-    yield line if text is line.text else _with(line, text)
+    return line if text is line.text else _with(line, text)
 
 
-def _without_pager(line: Line, pager: list[int]) -> Iterator[Line]:
-    match = _PAGER.search(line.text)
-    if match is None:
-        yield line
-        return
-    pager.append(line.number)
-    before, after = line.text[: match.start()], line.text[match.end() :]
-    if after[:1] in ("c", "q") and (len(after) == 1 or after[1:2] in ("#", " ")):
-        after = after[1:]  # what was typed
-    if before.strip() or after.strip():
-        yield _with(line, before + after)
+def _without_pager(lines: Iterable[Line], pager: list[int]) -> Iterator[Line]:
+    for line in lines:
+        match = _PAGER.search(line.text)
+        if match is None:
+            yield line
+            continue
+        pager.append(line.number)
+        before, after = line.text[: match.start()], line.text[match.end() :]
+        if after[:1] in ("c", "q") and (len(after) == 1 or after[1:2] in ("#", " ")):
+            after = after[1:]  # what was typed
+        if before.strip() or after.strip():
+            yield _with(line, before + after)
 
 
-def _decoded(line: Line) -> Iterator[Line]:
-    match = _CONSOLE.match(line.text)
-    if match is None:
-        yield line
-        return
-    text = _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[1]), match[1])
-    for part in text.removesuffix("\n").split("\n"):
-        yield _with(line, part)
+def _decoded(lines: Iterable[Line]) -> Iterator[Line]:
+    """Yield what the machine interface was to show, which comes in pieces of lines."""
+    begun = ""
+    for line in lines:
+        match = _CONSOLE.match(line.text)
+        if match is None:
+            yield _with(line, begun + line.text) if begun else line
+            begun = ""
+            continue
+        text = begun + _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[1]), match[1])
+        *whole, begun = text[: 2 * MAX_LINE].split("\n")
+        for part in whole:
+            yield _with(line, part)
 
 
 def _lead(text: str) -> re.Pattern[str]:
