@@ -30,7 +30,7 @@ _FOREIGN = re.compile(
     r"[^\n]*(?:\+ ?0x[0-9a-fA-F]{1,16}\)|(?<! at)(?<! from) (?:/|[A-Za-z]:\\)\S+)\s*"
     r"(?:\(BuildId: [0-9a-f]{1,64}\))?$"
 )
-_NOT_ARGUMENTS = re.compile(r"\S+:\d+(?::\d+)?$")
+_NOT_ARGUMENTS = re.compile(r"\S+:\d+(?::\d+)?$|[^\s=]+ ?\+ ?0x[0-9a-fA-F]+$")
 _STOP = re.compile(
     r"[ \t]{0,8}#\d{1,7}[ \t]|[ \t]{0,8}Thread \d|\((?:\w{1,8}-)?gdb\)"
     r"|\[(?:Switching|Current|Inferior)"
@@ -192,7 +192,7 @@ class FrameBlocks:
         """Return what is sure of a frame that may have been cut off."""
         cut = not split.complete
         last = self._is_last(row + used)
-        if split.args is None and split.function and not (split.file or split.module) and last:
+        if split.args is None and split.complete and not (split.file or split.module) and last:
             if self.with_arguments or any(f.args is not None for f in self.stacks.current()):
                 split, cut = replace(split, function=None), True
         elif split.file and split.line is None and last and "." not in split.file.rsplit("/")[-1]:

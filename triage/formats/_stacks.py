@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind
@@ -91,13 +91,24 @@ class Stacks:
         """Return every thread once, the crashed one marked."""
         kept = _Kept()
         current = None
-        for thread in self._done:
+        for thread in self._without_excerpts():
             if thread.frames or thread.id is not None:
                 place = kept.add(thread)
                 if thread.id is None:
                     current = place
         crashed = self._crashed(kept.threads, current)
         return tuple(replace(t, crashed=n == crashed) for n, t in enumerate(kept.threads))
+
+    def _without_excerpts(self) -> Iterable[Thread]:
+        """Yield the stacks, less those frames that were looked at again one by one."""
+        if not any(map(_is_excerpt, self._done)):
+            return self._done
+        whole = {_key(frame) for t in self._done if not _is_excerpt(t) for frame in t.frames}
+        return [
+            t
+            for t in self._done
+            if not (_is_excerpt(t) and all(_key(frame) in whole for frame in t.frames))
+        ]
 
     def _crashed(self, threads: list[Thread], current: int | None) -> int | None:
         """Return the thread that failed; `current` is the last one that was shown unasked."""
@@ -111,6 +122,14 @@ class Stacks:
         if current is not None:
             return current
         return 0 if len(threads) == 1 else None
+
+
+def _is_excerpt(thread: Thread) -> bool:
+    return bool(thread.frames) and thread.frames[0].index > 0 and thread.id is None
+
+
+def _key(frame: Frame) -> tuple[object, ...]:
+    return frame.index, frame.function, frame.line, frame.address
 
 
 class _Kept:

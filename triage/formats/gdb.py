@@ -151,6 +151,12 @@ def _translated(state: _State, found: _Found) -> None:
     _stopped_in(state, found.row, thread, found.fields.get("local_name"))
 
 
+def _stopped(state: _State, found: _Found) -> None:
+    name = found.fields["stopped_signal"]
+    if name not in QUIET:
+        state.signal = state.signal or named_signal(name, found.at)
+
+
 def _stopped_in(state: _State, row: int, thread: str | None, name: str | None) -> None:
     """Read the frame that stands, without a number, below the line about the signal.
 
@@ -282,6 +288,7 @@ _HANDLERS: dict[str, Callable[[_State, _Found], None]] = {
     "selected": _selected,
     "received": _received,
     "translated": _translated,
+    "stopped": _stopped,
     "terminated": _terminated,
     "siginfo": _siginfo,
     "generated": _generated,
@@ -332,6 +339,7 @@ FORMAT = Format(
         r"|[* ] {1,3}\d{1,6}(?:\.\d{1,6})? {1,6}(?:Thread 0x|LWP |AMDGPU Wave ))"
         rf"|{_LED}#\d{{1,7}}[ \t]{{1,4}}0x[0-9a-fA-F]{{4,16}} in "
         r"|(?:\[[\d:.]{8,20}\] )?coredump: Detected an exception"
+        r"|~\"\d{1,9}[^\n]{1,120} received signal |\*stopped,reason=\"signal-received\""
         r"|TID \d{1,10}:$|reason:[^\n]{1,200} killed by SIG"
         rf"|{_SIGNAL_AHEAD}[^\n]{{0,120}}?"
         r"(?:empfing|Signal SIG|le signal|señal|sinal|segnale|сигнал|信号|信號|シグナル|시그널|신호"

@@ -54,6 +54,7 @@ _NO_BRACKET = r"->|(?<!\w)operator\s{0,4}(?:\(\)|\[\]|<<=?|>>=?|<=>|<=?|>=?|->\*
 _BRACKET = re.compile(rf"[()<>\[\]{{}}]|{_NO_BRACKET}")
 _MARK = re.compile(rf"[()<>\[\]{{}}\"']|{_NO_BRACKET}")
 _STRINGS = {quote: re.compile(rf"{quote}(?>[^\\{quote}]+|\\.)*{quote}") for quote in "\"'"}
+_RETURNED = frozenset({"void", "bool", "char", "int", "unsigned int", "long", "float", "double"})
 _OPEN = {"(": ")", "[": "]", "{": "}", "<": ">"}
 
 
@@ -105,9 +106,10 @@ def _walked(text: str) -> SplitFrame:
             return SplitFrame(address=address, function=certain, launch=launch, complete=False)
         return _located(address, function, None, launch, place)
     if end < 0:
+        name = _name(text[:start])
         return SplitFrame(
             address=address,
-            function=_name(text[:start]),
+            function=None if name in _RETURNED else name,
             args=text[start + 2 :],
             launch=launch,
             complete=False,
