@@ -12,19 +12,19 @@ from dataclasses import dataclass
 
 _CHARS = r"[^<>()\[\]{}\"'\n]+"
 _FLAT = r"\([^<>()\[\]{}\"'\n]*\)"
-_SHALLOW = rf"\((?>{_CHARS}|{_FLAT}|<(?>{_CHARS}|{_FLAT})*>)*\)"
+_SHALLOW = rf"\((?>{_CHARS}|{_FLAT}|<(?!<)(?>{_CHARS}|{_FLAT})*(?<!-)>)*\)"
 _LAMBDA = rf"\{{(?>{_CHARS}|{_SHALLOW})*\}}"
 
 
 def _templates(depth: int) -> str:
     """Return an expression for `<…>` with templates, parameters and lambdas in it."""
     inner = f"|{_templates(depth - 1)}" if depth else ""
-    return rf"<(?>{_CHARS}|{_SHALLOW}|{_LAMBDA}{inner})*>"
+    return rf"<(?!<)(?>{_CHARS}|{_SHALLOW}|{_LAMBDA}{inner})*(?<!-)(?<!operator)>"
 
 
 _TEMPLATE = _templates(3)
 _NAME = (
-    rf"(?>[^\s<>()\[\]{{}}\"']+|(?!<<<){_TEMPLATE}|\((?>{_CHARS}|{_FLAT}|{_LAMBDA}|{_TEMPLATE})*\)"
+    rf"(?>[^\s<>()\[\]{{}}\"']+|{_TEMPLATE}|\((?>{_CHARS}|{_FLAT}|{_LAMBDA}|{_TEMPLATE})*\)"
     rf"|\[(?:abi:\w{{1,40}}|clone [\w.$]{{1,400}})\]|{_LAMBDA}|\{{\{{closure\}}\}}"
     r"|[ ](?=[A-Za-z_&\[])(?!at |from ))+"
 )
@@ -34,7 +34,7 @@ _ARGUMENTS = (
 )
 WHOLE = (
     rf"(?:(?P<address>0x[0-9a-fA-F]{{1,16}}) in |(?!0x))(?P<function>{_NAME})"
-    rf" \((?P<args>{_ARGUMENTS})\)"
+    rf"(?<!operator) \((?P<args>{_ARGUMENTS})\)"
     r"(?: at (?P<file>(?:[A-Za-z]:)?[^\s:]+):(?P<line>\d{1,9})(?::(?P<column>\d{1,6}))?"
     r"| from (?P<module>\S+))?[ \t]*$"
 )
@@ -48,11 +48,12 @@ _UNWOUND = re.compile(
 )
 _AT = re.compile(r"\)? at (?P<file>.+?)(?::(?P<line>\d{1,9}))?(?::(?P<column>\d{1,6}))?$")
 _LAUNCH = re.compile(r"<<<\([\d,]{1,40}\),\([\d,]{1,40}\)>>>")
-_NO_BRACKET = r"->|(?<!\w)operator\s{0,4}(?:\(\)|\[\]|<<=?|>>=?|<=>|<=?|>=?|->\*?)"
-"""Where a character that could be a bracket is none: an arrow, the name of an operator."""
+_MARK = re.compile(
+    r"[()<>\[\]{}\"']|->"
+    r"|(?<!\w)operator\s{0,4}(?:\(\)|\[\]|<<=?|>>=?|<=>|<=?|>=?|->\*?)"
+)
+"""Brackets and quotes, and where those are something else: an arrow, the name of an operator."""
 
-_BRACKET = re.compile(rf"[()<>\[\]{{}}]|{_NO_BRACKET}")
-_MARK = re.compile(rf"[()<>\[\]{{}}\"']|{_NO_BRACKET}")
 _STRINGS = {quote: re.compile(rf"{quote}(?>[^\\{quote}]+|\\.)*{quote}") for quote in "\"'"}
 _RETURNED = frozenset({"void", "bool", "char", "int", "unsigned int", "long", "float", "double"})
 _OPEN = {"(": ")", "[": "]", "{": "}", "<": ">"}
@@ -94,14 +95,14 @@ def _walked(text: str) -> SplitFrame:
     match = _LAUNCH.search(text)
     if match:
         launch, text = match.group(), text[: match.start()] + text[match.end() :]
-    start, end = _argument_list(text)
+    start, end, cut = _argument_list(text)
     if start < 0:
         if address is None and (match := _UNWOUND.match(text)):
             return SplitFrame(
                 address=match["address"], function=match["function"], module=match["module"]
             )
         function, place = _split_place(text)
-        if not place and (cut := unclosed(function)) >= 0:
+        if not place and cut >= 0:
             certain = _certain(function, cut)
             return SplitFrame(address=address, function=certain, launch=launch, complete=False)
         return _located(address, function, None, launch, place)
@@ -168,31 +169,20 @@ def _split_place(text: str) -> tuple[str, str]:
     return text, ""
 
 
-def _argument_list(text: str) -> tuple[int, int]:
-    """Return where the ` (` of the argument list and its `)` stand; -1 where they do not.
+def _argument_list(text: str) -> tuple[int, int, int]:
+    """Return where the ` (` of the argument list, its `)` and an unclosed bracket stand.
 
-    A name may itself hold ` (`: only a group with nothing, a place or a module behind it is the
-    argument list. The last group counts where several would do.
+    -1 is said of what is not there. A name may itself hold ` (`: only a group with nothing, a place
+    or a module behind it is the argument list. The last group counts where several would do.
     """
     unclosed = -1
-    for start, end in _groups(text):
+    groups, cut = _groups(text)
+    for start, end in groups:
         if end < 0:
             unclosed = start
         elif text[end + 1 :].startswith((" at ", " from ")) or end == len(text) - 1:
-            return start, end
-    return unclosed, -1
-
-
-def unclosed(name: str) -> int:
-    """Return where the outermost bracket stands that a name does not close, -1 if it closes all."""
-    stack: list[tuple[str, int]] = []
-    for mark in _BRACKET.finditer(name):
-        char = mark.group()
-        if char in _OPEN:
-            stack.append((_OPEN[char], mark.start()))
-        elif stack and stack[-1][0] == char:
-            stack.pop()
-    return stack[0][1] if stack else -1
+            return start, end, cut
+    return unclosed, -1, cut
 
 
 def _certain(name: str, cut: int) -> str | None:
@@ -206,10 +196,13 @@ def _certain(name: str, cut: int) -> str | None:
     return None if known.endswith("operator") else known
 
 
-def _groups(text: str) -> list[tuple[int, int]]:
-    """Return the ` (…)` groups outside all brackets, as (position of the space, of the `)`)."""
+def _groups(text: str) -> tuple[list[tuple[int, int]], int]:
+    """Return the ` (…)` groups outside all brackets, as (position of the space, of the `)`).
+
+    The second value is where the outermost bracket stands that is not closed, -1 if all are.
+    """
     groups: list[tuple[int, int]] = []
-    stack: list[str] = []
+    stack: list[tuple[str, int]] = []
     start, beyond = -1, 0
     for mark in _MARK.finditer(text):
         at = mark.start()
@@ -220,8 +213,8 @@ def _groups(text: str) -> list[tuple[int, int]]:
             if char == "(" and start < 0 and not stack and text[at - 1 : at] == " ":
                 start = at - 1
             if char != "<" or start < 0:
-                stack.append(_OPEN[char])
-        elif stack and char == stack[-1]:
+                stack.append((_OPEN[char], at))
+        elif stack and char == stack[-1][0]:
             stack.pop()
             if not stack and start >= 0:
                 groups.append((start, at))
@@ -230,7 +223,7 @@ def _groups(text: str) -> list[tuple[int, int]]:
             beyond = _skip_quoted(text, at) + 1
     if start >= 0:
         groups.append((start, -1))
-    return groups
+    return groups, stack[0][1] if stack else -1
 
 
 def _skip_quoted(text: str, n: int) -> int:

@@ -626,7 +626,7 @@ class TestGpu:
 RECORDINGS = Path(__file__).resolve().parents[3] / "fixtures" / "recordings" / "gdb"
 
 
-@pytest.mark.parametrize("name", ["mi.txt", "terminal.txt"])
+@pytest.mark.parametrize("name", ["mi.txt", "terminal.typescript"])
 def test_one_crash_is_the_same_in_every_form(name: str):
     def crashed(file: str) -> Crash:
         data = (RECORDINGS / file).read_bytes()
