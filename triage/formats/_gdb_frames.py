@@ -45,7 +45,7 @@ _OTHERS = re.compile(
 _INDENTED = re.compile(r" {4}(?![ \t]|#\d)")
 _LOCAL = re.compile(r"(?: {8}|\t)\S{1,80} = ")
 _WRAP_LIMIT = 12
-_GLUED = 4
+_GLUED = 100
 _NARROW = 55
 _TERMINAL = 74
 """Lengths of a frame's words, without its number, from which on a line may have been cut."""
@@ -152,6 +152,7 @@ class FrameBlocks:
         return 1
 
     def _alone(self, row: int, index: int, body: str) -> None:
+        body = body.rstrip().removesuffix("\\n")  # as a line end stands in a quoted text
         split = split_frame(body)
         if _is_frame(body, split):
             self._add(index, split, row, 1)

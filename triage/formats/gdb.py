@@ -281,10 +281,18 @@ def _mismatch(state: _State, found: _Found) -> None:
     )
 
 
+def _unwound_no_more(state: _State, found: _Found) -> None:
+    code = "backtrace-stopped"
+    if not any(warning.code == code for warning in state.warnings):
+        message = f"gdb could not follow a stack to its end: {found.fields['unwound_why'].strip()}"
+        state.warnings.append(ReportWarning(code=code, message=message, at=found.at))
+
+
 _HANDLERS: dict[str, Callable[[_State, _Found], None]] = {
     "frames": _frames,
     "thread": _thread,
     "unwound": _unwound,
+    "unwound_no_more": _unwound_no_more,
     "selected": _selected,
     "received": _received,
     "translated": _translated,

@@ -140,6 +140,16 @@ class TestFrames:
         ]  # fmt: skip
         assert [w.code for w in fragment.warnings] == ["text-interleaved"]
 
+    def test_that_lost_their_line_ends(self):
+        text = " ".join(f"#{n}  0x00007ffff7a42e0{n} in f{n} (a={n}) at x.c:{n}" for n in range(5))
+        (thread,) = read(text).threads
+        assert frames(thread) == [(n, f"f{n}", "x.c", n, 1) for n in range(5)]
+
+    def test_stack_that_ends_early(self):
+        line = "Backtrace stopped: previous frame identical to this frame (corrupt stack?)"
+        (warning,) = read(f"#0  f () at a.c:1\n{line}\n{line}").warnings
+        assert (warning.code, warning.at.line) == ("backtrace-stopped", 2)
+
     def test_pager(self):
         fragment = read(
             """
