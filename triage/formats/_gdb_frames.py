@@ -24,6 +24,7 @@ _PLAIN = re.compile(rf"[ \t]{{0,8}}#(\d{{1,7}})[ \t]{{1,6}}{WHOLE}")
 _HEAD = re.compile(r"[ \t]{0,8}#(?P<index>\d{1,7})[ \t]{1,6}(?P<body>\S[^\n]*)")
 _SPECIAL = re.compile(r"(?P<address>0x[0-9a-fA-F]{1,16} in )?(?P<name><[a-z][a-z -]{3,40}>)[ \t]*$")
 _PLACE = re.compile(r"\s{0,40}(?:at|from) ")
+_SURE_PLACE = re.compile(r"\s{0,40}(?:at \S[^\n]*:\d{1,9}|from \S*[/\\]\S+)\s*$")
 _PLACE_END = re.compile(r"\S{1,400}:\d{1,9}\s*$")
 _SECOND = re.compile(r"#\d{1,7} {1,3}0x[0-9a-fA-F]{6,16} in ")
 _FOREIGN = re.compile(
@@ -128,7 +129,7 @@ class FrameBlocks:
         head = _HEAD.match(text)
         if head is None:
             return 1
-        index, body = int(head["index"]), head["body"]
+        index, body = int(head["index"]), head["body"].replace("\t", " ")
         if special := _SPECIAL.match(body):
             self._add(index, SplitFrame(function=special["name"]), row, 1)
             return 1
@@ -164,14 +165,17 @@ class FrameBlocks:
     def _joined(self, row: int, body: str) -> tuple[str, SplitFrame, int]:
         """Join a frame with the lines that it was wrapped over, if that makes it whole."""
         first = split = split_frame(body)
-        whole, used, hard, mixed = body, 1, False, False
+        whole, used, hard, mixed, gap = body, 1, False, False, False
         lines = self.region.lines
         for n in range(row + 1, min(row + 1 + _WRAP_LIMIT, len(lines))):
             text = lines[n].text
+            if not text.strip():
+                gap = True
+                continue
             if _STOP.match(text) or not _continues(whole, split, text):
                 break
-            if not text.strip():
-                continue
+            if gap and split.complete and not _SURE_PLACE.match(text):
+                break
             if _OTHERS.match(text):
                 mixed = True
                 continue
@@ -233,7 +237,7 @@ def _continues(body: str, split: SplitFrame, text: str) -> bool:
         return not (_LOCAL.match(text) and not body.rstrip().endswith((",", "{", "(")))
     if split.file:
         return split.line is None and bool(_PLACE_END.match(text))
-    if split.module or not text.strip():
+    if split.module:
         return False
     if split.args is not None:
         return bool(_PLACE.match(text))
@@ -248,7 +252,7 @@ def _glued(body: str, text: str) -> str:
     cut = words and len(body) >= _TERMINAL and not text[0].isspace()
     if cut or body.endswith("("):
         return body + text.strip()
-    return f"{body} {text.strip()}"
+    return f"{body.rstrip()} {text.strip()}"
 
 
 def _is_frame(body: str, split: SplitFrame) -> bool:

@@ -23,7 +23,8 @@ _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "", "e": ""}
 _PLAIN = re.compile(r"^[ \t]{0,8}#\d{1,7}[ \t]", re.MULTILINE)
 _LED = re.compile(
-    r"^(?![^\n#]{0,64}coredump: )([^\n#]{1,64})#\d{1,7}[ \t]{1,4}0x[0-9a-fA-F]{4,16}[ \t]",
+    r"^(?![^\n#]{0,64}coredump: |\[Switching )([^\n#]{1,64})"
+    r"#\d{1,7}[ \t]{1,4}0x[0-9a-fA-F]{4,16}[ \t]",
     re.MULTILINE,
 )
 

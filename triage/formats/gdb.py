@@ -129,6 +129,7 @@ def _selected(state: _State, found: _Found) -> None:
     state.stacks.selected = thread_of(
         found.fields["selected_id"], found.fields["selected_target"], found.at
     )
+    state.blocks.read(found.row, found.fields["selected_frame"])
 
 
 def _received(state: _State, found: _Found) -> None:

@@ -41,7 +41,7 @@ WHOLE = (
 """The text of an expression that takes a whole plain frame, as `split_frame` takes it."""
 
 _WHOLE = re.compile(WHOLE)
-_ADDRESS = re.compile(r"(0x[0-9a-fA-F]{1,16}) in ")
+_ADDRESS = re.compile(r"(?:(0x[0-9a-fA-F]{1,16})|0x\S{1,32}) in ")
 _UNWOUND = re.compile(
     r"(?P<address>0x[0-9a-fA-F]{6,16})(?: {1,3}- 1)?(?: {1,3}(?P<function>(?!in )\S.*?))??"
     r"(?: - (?P<module>/\S+))?$"

@@ -140,6 +140,27 @@ class TestFrames:
         ]  # fmt: skip
         assert [w.code for w in fragment.warnings] == ["text-interleaved"]
 
+    def test_with_blank_lines_between_all_lines(self):
+        fragment = read(
+            "#1 0x00007fffdd6d1d6c in unpack (s=<optimized out>,  \n\ngb=1)  \n\n"
+            "at third_party/vp3.c:1042  \n\n#2 decode (avctx=1)\n\nfrom here on it is known"
+        )
+        assert frames(fragment.threads[0]) == [
+            (1, "unpack", "third_party/vp3.c", 1042, 1), (2, "decode", None, None, 7),
+        ]  # fmt: skip
+
+    def test_whose_addresses_were_taken_out(self):
+        (thread,) = read("#0  0x<addr> in poll (n=2) at p.c:42\n#1  0x<addr> in ?? ()").threads
+        assert [(f.function, f.address) for f in thread.frames] == [("poll", None), (None, None)]
+
+    def test_with_tabs(self):
+        (thread,) = read("#0\t0x00007f77 in f ()\tfrom /lib64/l.so.3").threads
+        assert frames(thread) == [(0, "f", "/lib64/l.so.3", None, 1)]
+
+    def test_without_a_name(self):
+        (thread,) = read("#5  0x0000000000000002 in  ()\n#6  0x3 in g () at /lib64/l.so").threads
+        assert frames(thread) == [(5, None, None, None, 1), (6, "g", "/lib64/l.so", None, 2)]
+
     def test_that_lost_their_line_ends(self):
         text = " ".join(f"#{n}  0x00007ffff7a42e0{n} in f{n} (a={n}) at x.c:{n}" for n in range(5))
         (thread,) = read(text).threads
@@ -292,6 +313,10 @@ class TestThreads:
         assert [(t.id, t.tid, t.crashed, len(t.frames)) for t in fragment.threads] == [
             ("1", None, True, 2), ("2", 12, False, 2),
         ]  # fmt: skip
+
+    def test_with_a_frame_on_the_same_line(self):
+        (thread,) = read("[Switching to thread 3 (Thread 0xb7e (LWP 29))]#0 0xb7fe in f ()").threads
+        assert (thread.id, thread.tid, thread.frames[0].function) == ("3", 29, "f")
 
     def test_of_a_core_that_failed_is_the_first(self):
         fragment = read(
