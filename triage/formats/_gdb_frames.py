@@ -25,6 +25,7 @@ _HEAD = re.compile(r"[ \t]{0,8}#(?P<index>\d{1,7})[ \t]{1,6}(?P<body>\S[^\n]*)")
 _SPECIAL = re.compile(r"(?P<address>0x[0-9a-fA-F]{1,16} in )?(?P<name><[a-z][a-z -]{3,40}>)[ \t]*$")
 _PLACE = re.compile(r"\s{0,40}(?:at|from) ")
 _SURE_PLACE = re.compile(r"\s{0,40}(?:at \S[^\n]*:\d{1,9}|from \S*[/\\]\S+)\s*$")
+_LIBRARY = re.compile(r"\.so(?:\.\d{1,6}){0,4}$")
 _PLACE_END = re.compile(r"\S{1,400}:\d{1,9}\s*$")
 _SECOND = re.compile(r"#\d{1,7} {1,3}0x[0-9a-fA-F]{6,16} in ")
 _FOREIGN = re.compile(
@@ -140,7 +141,7 @@ class FrameBlocks:
             return self._glued(row, body, seconds)
         body, split, used = self._joined(row, body)
         if _is_frame(body, split):
-            self._add(index, self._sure(row, used, split), row, used)
+            self._add(index, self._sure(row, used, split, body), row, used)
         return used
 
     def _glued(self, row: int, body: str, starts: list[int]) -> int:
@@ -193,18 +194,28 @@ class FrameBlocks:
             self._damaged("text-interleaved", row)
         return body, first, used
 
-    def _sure(self, row: int, used: int, split: SplitFrame) -> SplitFrame:
+    def _sure(self, row: int, used: int, split: SplitFrame, body: str) -> SplitFrame:
         """Return what is sure of a frame that may have been cut off."""
         cut = not split.complete
         last = self._is_last(row + used)
-        if split.args is None and split.complete and not (split.file or split.module) and last:
-            if self.with_arguments or any(f.args is not None for f in self.stacks.current()):
-                split, cut = replace(split, function=None), True
-        elif split.file and split.line is None and last and "." not in split.file.rsplit("/")[-1]:
+        bare = split.args is None and split.complete and not (split.file or split.module)
+        if bare and last and split.function and self._has_arguments(body):
+            split, cut = replace(split, function=None), True
+        elif last and cut_in_place(split):
             split, cut = replace(split, file=None), True
         if cut:
             self._damaged("frame-truncated", row)
         return split
+
+    def _has_arguments(self, body: str) -> bool:
+        """Tell whether an argument list was to be expected: gdb prints one, unless it was removed.
+
+        Other tools that print frames like gdb do not say `ADDRESS in NAME`.
+        """
+        others = self.stacks.current()
+        if self.with_arguments or any(frame.args is not None for frame in others):
+            return True
+        return " in " in body[:24] and not others
 
     def _is_last(self, row: int) -> bool:
         lines = self.region.lines[row : row + 8]
@@ -264,6 +275,11 @@ def _is_frame(body: str, split: SplitFrame) -> bool:
     if not _is_gdb(split.address, split.args):
         return False
     return not (split.complete and _FOREIGN.match(body))
+
+
+def cut_in_place(split: SplitFrame) -> bool:
+    """Tell whether a place may have lost its end: gdb gives a line, but for a library."""
+    return bool(split.file) and split.line is None and not _LIBRARY.search(split.file or "")
 
 
 def _is_gdb(address: str | None, args: str | None) -> bool:

@@ -18,7 +18,7 @@ _PAGER = re.compile(
     r"-{2,3}Type <(?:RET|return)> (?:for more, q to quit, c to continue without paging"
     r"|to continue, or q <return> to quit)-{2,3}"
 )
-_CONSOLE = re.compile(r'~"((?:[^"\\]|\\.){0,8192})"')
+_CONSOLE = re.compile(r'~"((?:[^"\\]|\\.){0,8192})"?')
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "", "e": ""}
 _PLAIN = re.compile(r"^[ \t]{0,8}#\d{1,7}[ \t]", re.MULTILINE)

@@ -15,7 +15,7 @@ from lark import Token, Tree
 
 from triage.formats._base import Format, Reading, Region, named_signal, reading
 from triage.formats._cuda_gdb import Device
-from triage.formats._gdb_frames import FrameBlocks, to_frame
+from triage.formats._gdb_frames import FrameBlocks, cut_in_place, to_frame
 from triage.formats._gdb_lines import tidy
 from triage.formats._gdb_signals import QUIET, from_siginfo, numbered, thread_of
 from triage.formats._stacks import Stacks
@@ -184,6 +184,8 @@ def _stopped_in(state: _State, row: int, thread: str | None, name: str | None) -
             return
         split = split_frame(text)
     if not split.complete or not (split.file or split.module or split.address):
+        return
+    if cut_in_place(split):
         return
     frame = to_frame(0, split, state.region.at(n))
     if gpu or frame.kind is FrameKind.GPU:

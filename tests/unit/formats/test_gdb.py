@@ -679,6 +679,23 @@ def test_one_crash_is_the_same_in_every_form(name: str):
     assert (session.signal.code, session.signal.fault_address) == ("SEGV_MAPERR", "0xc")
 
 
+@pytest.mark.parametrize("name", ["session.txt", "mi.txt"])
+def test_of_a_text_that_is_cut_off_anywhere_nothing_is_made_up(name: str):
+    text = (RECORDINGS / name).read_text()
+
+    def all_frames(text: str) -> list[Frame]:
+        lines = tuple(Line(n, line) for n, line in enumerate(text.split("\n"), 1))
+        return [f for t in FORMAT.read(Region(lines)).threads for f in t.frames]
+
+    whole = all_frames(text)
+    functions, files = {f.function or "" for f in whole}, {f.file for f in whole}
+    for end in range(0, len(text), 97):
+        for frame in all_frames(text[:end]):
+            name = frame.function or ""
+            assert name in functions or any(f.startswith(f"{name}(") for f in functions)
+            assert frame.file is None or frame.file in files
+
+
 # ---- what gdb prints is read back --------------------------------------------------------------
 
 _WORD = st.from_regex(r"[a-z_][a-z0-9_]{0,6}", fullmatch=True)
