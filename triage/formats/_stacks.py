@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind
 
 MAX_FRAMES = 20_000
@@ -34,8 +35,14 @@ class Stacks:
     _frames: list[Frame] = field(default_factory=list)
     _omitted: int = 0
 
-    def begin(self, head: Thread | None) -> None:
-        """Start a thread, with the heading that was printed, if there was one."""
+    def begin(
+        self, *, thread_id: str | None, tid: int | None, name: str | None, at: Position
+    ) -> None:
+        """Start a thread whose heading was printed."""
+        self.head(Thread(id=thread_id, tid=tid, name=name, at=at))
+
+    def head(self, head: Thread) -> None:
+        """Start a thread of which more is known than its heading says."""
         self.finish()
         self._head = head
 

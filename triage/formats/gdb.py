@@ -116,12 +116,12 @@ def _frames(state: _State, found: _Found) -> None:
 
 
 def _thread(state: _State, found: _Found) -> None:
-    state.stacks.begin(thread_of(found.fields["thread_id"], found.fields["target"], found.at))
+    state.stacks.head(thread_of(found.fields["thread_id"], found.fields["target"], found.at))
 
 
 def _unwound(state: _State, found: _Found) -> None:
     tid = found.fields["unwound_tid"]
-    state.stacks.begin(replace(thread_of(tid, "", found.at), tid=int(tid)))
+    state.stacks.head(replace(thread_of(tid, "", found.at), tid=int(tid)))
 
 
 def _selected(state: _State, found: _Found) -> None:
@@ -192,7 +192,10 @@ def _stopped_in(state: _State, row: int, thread: str | None, name: str | None) -
         state.device.stopped = replace(frame, kind=FrameKind.GPU)
         return
     head = thread_of(thread, "", state.region.at(n)) if thread else None
-    state.stacks.begin(replace(head, name=name) if head else None)
+    if head:
+        state.stacks.head(replace(head, name=name))
+    else:
+        state.stacks.finish()
     state.stacks.add(frame)
     state.stacks.finish()
 
@@ -248,7 +251,7 @@ def _finish(state: _State) -> None:
     state.device.finish()
     for found in state.listed:
         fields = found.fields
-        stacks.begin(thread_of(fields["listed_id"], fields["listed_target"], found.at))
+        stacks.head(thread_of(fields["listed_id"], fields["listed_target"], found.at))
         text = fields["listed_frame"].strip()
         split = split_frame(text)
         after = state.region.lines[found.row + 1 : found.row + 2]
