@@ -19,7 +19,7 @@ from triage.formats._gdb_frames import FrameBlocks, cut_in_place, to_frame
 from triage.formats._gdb_lines import tidy
 from triage.formats._gdb_signals import QUIET, from_siginfo, numbered, thread_of
 from triage.formats._stacks import Stacks
-from triage.frames.split import split_frame
+from triage.frames.split import SplitFrame, split_frame
 from triage.model.crash import Environment, Fragment, ReportWarning, Signal
 from triage.model.position import Position
 from triage.model.stack import FrameKind
@@ -165,39 +165,37 @@ def _stopped_in(state: _State, row: int, thread: str | None, name: str | None) -
     follows elsewhere takes its place.
     """
     lines = state.region.lines
-    gpu = False
-    for n in range(row + 1, min(row + 7, len(lines))):
-        text = lines[n].text
-        gpu = gpu or "AMDGPU" in text
-        if text.strip() and not text.startswith("["):
-            break
-    else:
+    begin = range(row + 1, min(row + 7, len(lines)))
+    n = next((n for n in begin if not lines[n].text.startswith("[") and lines[n].text.strip()), -1)
+    split = _stop_at(state.region, n) if n > 0 else None
+    if split is None:
         return
+    frame = to_frame(0, split, state.region.at(n))
+    if frame.kind is FrameKind.GPU or any("AMDGPU" in lines[k].text for k in range(row + 1, n)):
+        state.device.stopped = replace(frame, kind=FrameKind.GPU)
+        return
+    state.stacks.finish()
+    if thread:
+        state.stacks.head(replace(thread_of(thread, "", state.region.at(n)), name=name))
+    state.stacks.add(frame)
+    state.stacks.finish()
+
+
+def _stop_at(region: Region, n: int) -> SplitFrame | None:
+    """Return the frame that a line shows without a number, if that is sure."""
+    text = region.lines[n].text
     if not _STOPPED.match(text):
-        return
+        return None
     split = split_frame(text)
-    for line in lines[n + 1 : n + 3]:
+    for line in region.lines[n + 1 : n + 3]:
         if split.complete and not _PLACE.match(line.text):
             break
         text = f"{text} {line.text.strip()}"
         if len(text) > MAX_LINE:
-            return
+            return None
         split = split_frame(text)
-    if not split.complete or not (split.file or split.module or split.address):
-        return
-    if cut_in_place(split):
-        return
-    frame = to_frame(0, split, state.region.at(n))
-    if gpu or frame.kind is FrameKind.GPU:
-        state.device.stopped = replace(frame, kind=FrameKind.GPU)
-        return
-    head = thread_of(thread, "", state.region.at(n)) if thread else None
-    if head:
-        state.stacks.head(replace(head, name=name))
-    else:
-        state.stacks.finish()
-    state.stacks.add(frame)
-    state.stacks.finish()
+    known = split.file or split.module or split.address
+    return split if split.complete and known and not cut_in_place(split) else None
 
 
 def _terminated(state: _State, found: _Found) -> None:
