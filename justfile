@@ -53,11 +53,22 @@ docs-check:
     {{ bin }}/python -m pytest tests/unit/test_docs.py
 
 # the property tests again and again, each round with other inputs
-fuzz rounds="20":
+properties rounds="20":
     #!/usr/bin/env bash
     set -euo pipefail
     for ((n = 1; n <= $1; n++)); do
         {{ bin }}/python -m pytest -q -n auto -m hypothesis --hypothesis-seed "$RANDOM"
+    done
+
+# every format, or those named, under atheris: just fuzz 600 gdb python
+fuzz seconds="600" *formats:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    {{ bin }}/python -m pip install --quiet --group fuzz
+    seconds=$1; shift
+    [ $# -gt 0 ] || set -- $({{ bin }}/python -c 'from triage.formats import formats; print(*(f.name for f in formats()))')
+    for format; do
+        {{ bin }}/python tests/fuzz/fuzz.py "$format" -max_total_time="$seconds" -print_final_stats=1
     done
 
 # the crashes of the miniature engine, for real

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
+from itertools import islice
 from typing import Any
 
 from triage.frames.names import file_name
@@ -19,9 +20,13 @@ from triage.model.crash import (
     Fragment,
     LogLine,
     ModelFile,
+    ReportWarning,
     Signal,
 )
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust
+
+MAX_THREADS = 2_048
+"""Stack traces that a report holds."""
 
 _DIGITS = re.compile(r"\d+")
 _QUANTIZATION = re.compile(
@@ -39,7 +44,8 @@ def join(
     fragments: Sequence[Fragment], lines: Iterable[LogLine], noise: Sequence[NoiseList]
 ) -> Crash:
     """Return the one crash that all fragments are parts of."""
-    threads = tuple(mark_noise(thread, noise) for f in fragments for thread in f.threads)
+    found = [thread for f in fragments for thread in f.threads]
+    threads = tuple(mark_noise(thread, noise) for thread in _bounded(found))
     crashed = crashed_thread(threads)
     threads = tuple(replace(t, crashed=n == crashed) for n, t in enumerate(threads))
     return Crash(
@@ -52,8 +58,25 @@ def join(
         modules=tuple(module for f in fragments for module in f.modules),
         environment=_environment(fragments),
         lines=tuple(lines),
-        warnings=tuple(warning for f in fragments for warning in f.warnings),
+        warnings=(*(w for f in fragments for w in f.warnings), *_left_out(len(found))),
     )
+
+
+def _bounded(threads: Sequence[Thread]) -> Sequence[Thread]:
+    """Return the threads, or of very many those that crashed and the first ones, in order."""
+    if len(threads) <= MAX_THREADS:
+        return threads
+    kept = [n for n, thread in enumerate(threads) if thread.crashed][:MAX_THREADS]
+    others = (n for n, thread in enumerate(threads) if not thread.crashed)
+    kept += islice(others, MAX_THREADS - len(kept))
+    return [threads[n] for n in sorted(kept)]
+
+
+def _left_out(count: int) -> tuple[ReportWarning, ...]:
+    if count <= MAX_THREADS:
+        return ()
+    message = f"{count:,} stack traces were found; {MAX_THREADS:,} of them are in the report"
+    return (ReportWarning(code="threads-cut", message=message),)
 
 
 def crashed_thread(threads: Sequence[Thread]) -> int | None:

@@ -12,12 +12,13 @@ from triage.fingerprint import fingerprint
 from triage.model.crash import Crash
 from triage.model.diagnosis import Verdict
 from triage.model.report import Report
-from triage.read import ReadOptions, ReadResult, read, read_text
+from triage.read import ReadOptions, ReadResult, parse, read, read_text
 from triage.store.signatures import SignatureStore, open_store
-from triage.text.redact import redact_report
+from triage.text.redact import redact_record, redact_report
 
 if TYPE_CHECKING:
     from triage.debugger.early import EarlyRead
+    from triage.render import RenderOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,21 @@ class Analyzer:
         Raises InputError where none of them can be read.
         """
         return self.report(self.read(names))
+
+    def explain_parse(self, names: Sequence[str], options: RenderOptions) -> str:
+        """Return a page on what was read from which line of the inputs.
+
+        Raises InputError where none of them can be read.
+        """
+        from triage.render._parsing import explain_parsing, render_parsing  # an analysis does not
+
+        pages = [
+            explain_parsing(item.input, item.lines, item.fragments)
+            for item in parse(names, self._read_options)
+        ]
+        return render_parsing(
+            [redact_record(p) for p in pages] if self.options.redact else pages, options
+        )
 
     def report(self, result: ReadResult) -> Report:
         """Return the report on what was read."""

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import accumulate, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from triage.crash import join
 from triage.errors import InputError
 from triage.intake.load import Loaded, expand, load
 from triage.knowledge import noise_lists
-from triage.model.crash import Crash, Fragment, LogLine, ReportWarning
+from triage.model.crash import Crash, ErrorRecord, Fragment, LogLine, ReportWarning, Signal
 from triage.model.position import Position
 from triage.model.report import Input, InputKind
+from triage.model.stack import Thread
 from triage.text.decode import clean
-from triage.text.line import Line
+from triage.text.line import NO_PREFIX, Line
+from triage.text.literals import Literals, looked_for, rows_of
 from triage.text.locate import runs
 from triage.text.prefix import to_line
+from triage.text.streams import separate
 
 if TYPE_CHECKING:
     from triage.debugger.early import EarlyRead
     from triage.formats import Format
 
+Marked = TypeVar("Marked", ErrorRecord, Signal, Thread)
 MAX_LOG_LINES = 2_000
 """Lines that are kept for signatures that ask about lines."""
 
@@ -65,15 +69,48 @@ def read_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> ReadResult:
     inputs: list[Input] = []
     fragments: list[Fragment] = []
     lines: list[LogLine] = []
-    for item in loaded:
-        parts = list(_fragments(item, options))
-        dialects = dict.fromkeys(f.dialect for f in parts if _says_something(f))
+    for item in _parse_loaded(loaded, options):
+        dialects = dict.fromkeys(f.dialect for f in item.fragments if _says_something(f))
         inputs.append(replace(item.input, dialects=tuple(dialects)))
-        fragments.append(Fragment(dialect="", warnings=item.warnings))
-        fragments.extend(parts)
-        lines.extend(_log_lines(item, options.log_literals))
+        fragments += item.fragments
+        lines += item.log_lines
     crash = join(fragments, lines[:MAX_LOG_LINES], noise_lists())
     return ReadResult(inputs=tuple(inputs), crash=crash)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """One input with everything that was found in it."""
+
+    input: Input
+    lines: tuple[Line, ...]
+    fragments: tuple[Fragment, ...]
+    log_lines: tuple[LogLine, ...] = ()
+
+
+def parse(names: Sequence[str], options: ReadOptions) -> Iterator[Parsed]:
+    """Yield each input as it was parsed, before the crash is made of all of them.
+
+    Raises InputError where no input can be read.
+    """
+    yield from _parse_loaded(_load_all(expand(names), options), options)
+
+
+def _parse_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> Iterator[Parsed]:
+    for item in loaded:
+        text = Text(item.lines, anchors(options.log_literals)) if item.lines else None
+        found = _log_lines(text, options.log_literals, item.input.id) if text else ()
+        yield Parsed(
+            input=item.input,
+            lines=item.lines,
+            fragments=(
+                Fragment(dialect="", warnings=item.warnings),
+                *_fragments(item, text, options),
+            ),
+            log_lines=tuple(
+                sorted(islice(found, MAX_LOG_LINES), key=lambda line: line.at.line or 0)
+            ),
+        )
 
 
 def read_text(text: str, options: ReadOptions, *, name: str = "text") -> ReadResult:
@@ -83,11 +120,12 @@ def read_text(text: str, options: ReadOptions, *, name: str = "text") -> ReadRes
     return read_loaded([Loaded(input=info, lines=lines)], options)
 
 
-def anchors(options: ReadOptions) -> tuple[str, ...]:
-    """Return every literal that makes a line of a big input worth keeping."""
+@lru_cache(maxsize=8)
+def anchors(log_literals: tuple[str, ...]) -> Literals:
+    """Return every literal that makes a line worth a look: the formats' and the signatures'."""
     from triage.formats import formats
 
-    return tuple({a for f in formats() for a in f.anchors} | set(options.log_literals))
+    return Literals((a for f in formats() for a in f.anchors), any_case=log_literals)
 
 
 def _load_all(names: Sequence[str], options: ReadOptions) -> list[Loaded]:
@@ -95,7 +133,7 @@ def _load_all(names: Sequence[str], options: ReadOptions) -> list[Loaded]:
     failures: list[InputError] = []
     for n, name in enumerate(names):
         try:
-            loaded.append(load(name, n, lambda: anchors(options)))
+            loaded.append(load(name, n, lambda: anchors(options.log_literals)))
         except InputError as error:
             failures.append(error)
             loaded.append(_unreadable(name, n, error))
@@ -124,7 +162,7 @@ def _says_something(fragment: Fragment) -> bool:
     )
 
 
-def _fragments(item: Loaded, options: ReadOptions) -> Iterator[Fragment]:
+def _fragments(item: Loaded, text: Text | None, options: ReadOptions) -> Iterator[Fragment]:
     if item.input.kind is InputKind.ELF_CORE and item.path:
         early = options.early
         if early is not None and early.path == item.path and item.input.id == 0:
@@ -141,8 +179,8 @@ def _fragments(item: Loaded, options: ReadOptions) -> Iterator[Fragment]:
         )
     elif item.input.kind in _UNREAD:
         yield Fragment(dialect="", warnings=(_not_read(item.input),))
-    else:
-        yield from read_lines(item.lines, item.input.id)
+    elif text:
+        yield from read_lines(text, item.input.id)
 
 
 _UNREAD = {
@@ -165,42 +203,81 @@ def _not_read(item: Input) -> ReportWarning:
     return ReportWarning(code=code, message=message.format(item.name), at=Position(input=item.id))
 
 
-def read_lines(lines: Sequence[Line], input_id: int) -> Iterator[Fragment]:
-    """Yield what every format finds in a text's lines."""
+def read_lines(text: Text, input_id: int) -> Iterator[Fragment]:
+    """Yield what every format finds in a text."""
     from triage.formats import formats  # Lark, which a core dump does not need
 
     claimed: dict[str, set[int]] = {}
     for form in formats():
-        taken = set().union(*(claimed.get(name, set()) for name in form.yields_to))
-        seen = _without(lines, taken) if taken else lines
+        taken: set[int] = set().union(*(claimed.get(name, set()) for name in form.yields_to))
         mine = claimed.setdefault(form.name, set())
-        for fragment in _read_format(form, seen, input_id):
+        for fragment in _read_format(form, text, taken, input_id):
             mine.update(fragment.claimed)
             yield fragment
 
 
-def _read_format(form: Format, lines: Sequence[Line], input_id: int) -> Iterator[Fragment]:
+def _read_format(form: Format, text: Text, taken: set[int], input_id: int) -> Iterator[Fragment]:
     from triage.formats import Region
 
+    if not text.has(form.anchors):
+        return
+    lines = _without(text.lines, taken) if taken else text.lines
     places = runs(lines, form.opens, before=form.before, after=form.after, reach=form.reach)
     for begin, end in places:
-        yield form.read(Region(tuple(lines[begin:end]), input_id))
+        region = Region(tuple(lines[begin:end]), input_id)
+        span = (region.lines[0].number, region.lines[-1].number)
+        yield _with_origins(replace(form.read(region), span=span), region.lines)
 
 
-def _without(lines: Sequence[Line], taken: set[int]) -> list[Line]:
+def _with_origins(fragment: Fragment, lines: Sequence[Line]) -> Fragment:
+    """Return the fragment with the columns that stood in front of what it is made of."""
+    columns = {line.number: line.prefix for line in lines if line.prefix is not NO_PREFIX}
+    if not columns:
+        return fragment
+
+    def marked(thing: Marked) -> Marked:
+        prefix = columns.get(thing.at.line or 0) if thing.at else None
+        return replace(thing, origin=prefix.origin()) if prefix else thing
+
+    return replace(
+        fragment,
+        threads=tuple(map(marked, fragment.threads)),
+        errors=tuple(map(marked, fragment.errors)),
+        signal=fragment.signal and marked(fragment.signal),
+    )
+
+
+def _without(lines: Sequence[Line], taken: set[int]) -> Sequence[Line]:
     """Return the lines with those that are spoken for made empty, so that numbers stay."""
     return [Line(ln.number, "", ln.prefix) if ln.number in taken else ln for ln in lines]
 
 
-def _log_lines(item: Loaded, literals: tuple[str, ...]) -> Iterator[LogLine]:
-    if not literals or not item.lines:
-        return
-    pattern = _any_of(literals)
-    for line in item.lines:
-        if pattern.search(line.text):
-            yield LogLine(text=line.text, at=Position(input=item.input.id, line=line.number))
+class Text:
+    """The lines of a text, each writer's together, and where the anchors are in them."""
+
+    def __init__(self, lines: Sequence[Line], literals: Literals) -> None:
+        self.lines = separate(lines)
+        # The first line begins behind a line end, too, as some anchors ask for.
+        encoded = [line.text.encode() for line in self.lines]
+        self._starts = list(accumulate((len(raw) + 1 for raw in encoded), initial=0))[:-1]
+        self._places = literals.places(b"\n" + b"\n".join(encoded))
+
+    def has(self, literals: Iterable[str]) -> bool:
+        """Tell whether any of some literals may be in the text."""
+        return any(looked_for(literal) in self._places for literal in literals)
+
+    def rows(self, literals: Iterable[str]) -> list[int]:
+        """Return, in order, the rows in which any of some literals may be, in whatever case."""
+        places: set[int] = set()
+        for literal in literals:
+            ends = self._places.get(looked_for(literal, any_case=True), ())
+            places.update(end - 1 for end in ends)
+        return rows_of(sorted(places), self._starts)
 
 
-@lru_cache(maxsize=8)
-def _any_of(literals: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, literals)), re.IGNORECASE)
+def _log_lines(text: Text, literals: tuple[str, ...], input_id: int) -> Iterator[LogLine]:
+    for row in text.rows(literals):
+        line = text.lines[row]
+        lower = line.text.lower()
+        if any(literal in lower for literal in literals):
+            yield LogLine(text=line.text, at=Position(input=input_id, line=line.number))

@@ -5,7 +5,10 @@ import gzip
 import hashlib
 import lzma
 import os
+import random
+import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,12 @@ from triage.model.position import Position
 from triage.model.report import InputKind
 from triage.model.stack import ThreadKind
 from triage.read import ReadOptions, read, read_loaded, read_text
+from triage.text.literals import Literals
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures/recordings"
 
@@ -93,7 +102,31 @@ def test_prefixes_of_a_collector_change_nothing(tmp_path) -> None:
         for n, line in enumerate(text.splitlines())
     )
     plain = read_text(text, ReadOptions()).crash
-    assert read_text(prefixed, ReadOptions()).crash == plain
+    found = read_text(prefixed, ReadOptions()).crash
+    assert {e.origin.time for e in found.errors} <= {f"Nov 24 03:00:{n:02d}" for n in range(60)}
+    assert {(e.origin.host, e.origin.process, e.origin.pid) for e in found.errors} == {
+        ("node7", "claw", 812)
+    }
+    errors = tuple(replace(error, origin=None) for error in found.errors)
+    signal = replace(found.signal, origin=None)
+    assert replace(found, errors=errors, signal=signal) == plain
+
+
+def test_workers_that_fail_at_once_have_a_stack_each() -> None:
+    text = """\
+(Worker_TP0 pid=11) Traceback (most recent call last):
+(Worker_TP1 pid=12) Traceback (most recent call last):
+(Worker_TP0 pid=11)   File "a.py", line 1, in load
+(Worker_TP1 pid=12)   File "b.py", line 2, in run
+(Worker_TP1 pid=12) ValueError: one
+(Worker_TP0 pid=11) KeyError: 'two'
+"""
+    crash = read_text(text, ReadOptions()).crash
+    found = {(t.origin.pid, t.frames[0].function, t.frames[0].at.line) for t in crash.threads}
+    assert found == {(11, "load", 3), (12, "run", 4)}
+    assert {(e.name, e.origin.pid, e.at.line) for e in crash.errors} == {
+        ("ValueError", 12, 5), ("KeyError", 11, 6),
+    }  # fmt: skip
 
 
 def test_a_compressed_log_reads_the_same(tmp_path) -> None:
@@ -170,7 +203,7 @@ class TestLoad:
     def load(self, folder: Path, data: bytes) -> Loaded:
         path = folder / "engine.log"
         path.write_bytes(data)
-        return load(str(path), 3, lambda: ("clw-llm-crash",))
+        return load(str(path), 3, lambda: Literals(["clw-llm-crash"]))
 
     @pytest.mark.parametrize(
         "data",
@@ -194,12 +227,14 @@ class TestLoad:
             bz2.compress(LOG),
             lzma.compress(LOG),
             gzip.compress(LOG),
+            zstd.compress(LOG),
+            zstd.compress(LOG[:99]) + zstd.compress(LOG[99:]),
             LOG.replace(b"[ERROR]", b"\x1b[31m[ERROR]\x1b[0m"),
             LOG.replace(b"[INFO] loading", b"loading: 1%\rloading: 99%\r[INFO] loading"),
         ],
         ids=[
             "mark", "crlf", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "bz2", "xz", "gz",
-            "colour", "progress",
+            "zst", "zst in two frames", "colour", "progress",
         ],
     )  # fmt: skip
     def test_the_lines_are_the_same(self, tmp_path, data: bytes) -> None:
@@ -237,12 +272,29 @@ class TestLoad:
             Position(input=3, line=number), Position(input=3, line=number + 1),
         ]  # fmt: skip
 
+    @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
+    def test_a_compressed_text_is_read_up_to_the_damage(self, tmp_path, pack) -> None:
+        noise = random.Random(7).randbytes(3 << 20).hex().encode()  # a block of each compressor
+        lines = b"\n".join(noise[n : n + 64] for n in range(0, len(noise), 64))
+        packed = pack(b"CUDA error 700\n" + lines)
+        loaded = self.load(tmp_path, packed[: len(packed) // 2])
+        assert loaded.lines[0].text == "CUDA error 700"
+        assert [w.code for w in loaded.warnings] == ["input-damaged"]
+        assert loaded.input.truncated
+
+    def test_a_big_compressed_log_is_the_big_log(self, tmp_path) -> None:
+        filler = b"2026-01-02T03:04:05Z [INFO] a token was made, and then another one\n"
+        data = filler * 150_000 + self.LOG + filler * 9
+        plain, packed = (self.load(tmp_path, text) for text in (data, zstd.compress(data)))
+        assert packed.lines == plain.lines
+        assert threading.active_count() == 1
+
     def test_a_pipe_is_read(self, tmp_path) -> None:
         path = tmp_path / "pipe"
         os.mkfifo(path)
         writer = threading.Thread(target=path.write_bytes, args=(self.LOG,))
         writer.start()
-        loaded = load(str(path), 0, tuple)
+        loaded = load(str(path), 0, lambda: Literals(()))
         writer.join()
         assert loaded.input.size == len(self.LOG)
         assert loaded.path is None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import timeit
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage.crash import blame, blamed_frame, crashed_thread, frames_from, join
+from triage.crash import MAX_THREADS, blame, blamed_frame, crashed_thread, frames_from, join
 from triage.frames.noise import mark_noise, noise_of
 from triage.knowledge import NoiseList, noise_lists
 from triage.model.crash import (
@@ -24,6 +25,7 @@ from triage.model.crash import (
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust
 from triage.read import ReadOptions, read_text
+from triage.text.glob import glob_match
 
 GPU = Path(__file__).resolve().parents[2] / "fixtures" / "recordings" / "gpu"
 LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
@@ -65,6 +67,16 @@ class TestNoise:
             ("remap_kernel", None),
             ("my_abort", None),
             ("raise_the_roof", None),
+            ("_ZNSt6thread4joinEv", "cxx"),
+            ("std::__1::condition_variable::wait(std::__1::unique_lock&)", "cxx"),
+            ("<alloc::boxed::Box<F> as core::ops::function::FnOnce<()>>::call_once", "rust"),
+            (
+                "<std::sys::backtrace::Display as core::fmt::Display>::fmt::h0123456789abcdef",
+                "rust",
+            ),
+            # a method that is called as a system call is
+            ("llm::model_file::read(char*, unsigned long)", None),
+            ("clang::Attr::clone", None),
         ],
     )
     def test_by_function(self, function: str, name: str | None):
@@ -89,10 +101,36 @@ class TestNoise:
         assert noise_of(frame("f", file="/usr/include/c++/12/bits/invoke.h"), lists) == "mine"
         assert noise_of(frame("f", file="/a/condition.h"), lists) == "mine"
         assert noise_of(frame("f", file="/src/invoke.h"), lists) is None
+        lists = (NoiseList("mine", (), (), ("src/core/*",)),)
+        for path in ("/home/runner/work/x/x/src/core/a.c", "src/core/a.c", "../src/core/a.c"):
+            assert noise_of(frame("f", file=path), lists) == "mine"
+        assert noise_of(frame("f", file="/opt/src/core/a.c"), lists) is None
 
     def test_first_list_counts(self):
         lists = (NoiseList("one", ("f",), (), ()), NoiseList("two", ("f",), (), ()))
         assert noise_of(frame("f"), lists) == "one"
+
+    def test_globs_of_every_shape(self):
+        globs = ("whole", "head*", "*tail", "a*b*c", "x*", "*mid*")
+        lists = tuple(NoiseList(glob, (glob,), (), ()) for glob in globs)
+        for function in ("whole", "HEAD", "headway", "tail", "my_tail", "abc", "a1b2c", "x", "xy"):
+            expected = next((g for g in globs if glob_match(g, function)), None)
+            assert noise_of(frame(function), lists) == expected
+        assert noise_of(frame("amidst"), lists) == "*mid*"
+        assert noise_of(frame("wholesome"), lists) is None
+        assert noise_of(frame("ab"), lists) is None
+
+    def test_a_thread_without_changes_stays_the_same(self):
+        marked = mark_noise(Thread(frames=(frame("abort"), frame("f"))), noise_lists())
+        assert [f.noise for f in marked.frames] == ["libc", None]
+        assert mark_noise(marked, noise_lists()) is marked
+
+    def test_a_big_backtrace_is_marked_fast(self):
+        names = [f"ns::class_{n}<int>::method_{n}(std::vector<int>&)" for n in range(1500)]
+        frames = tuple(frame(names[n % 1500], file=f"/src/{n % 200}.c") for n in range(40_000))
+        threads = [Thread(frames=frames[n : n + 50]) for n in range(0, 40_000, 50)]
+        lists = noise_lists()
+        assert min(timeit.repeat(lambda: [mark_noise(t, lists) for t in threads], number=1)) < 0.3
 
     def test_an_old_mark_does_not_stay(self):
         (marked,) = mark_noise(Thread(frames=(frame("f", noise="old"),)), ()).frames
@@ -336,3 +374,24 @@ def test_property_one_thread_at_most_is_crashed_and_its_blamed_frame_is_no_plumb
         blamed = found.threads[found.blamed_frame.thread].frames[found.blamed_frame.frame]
         assert blamed.noise is None
         assert blamed.function
+
+
+class TestManyThreads:
+    COUNT = MAX_THREADS + 500
+
+    def test_the_crashed_thread_stays_and_it_is_said(self):
+        last = self.COUNT - 1
+        threads = tuple(
+            Thread(id=str(n), frames=(frame(f"f{n}"),), crashed=n == last)
+            for n in range(self.COUNT)
+        )
+        found = crash(Fragment(dialect="x", threads=threads))
+        assert len(found.threads) == MAX_THREADS
+        assert found.threads[found.crashed_thread].id == str(last)
+        assert [w.code for w in found.warnings] == ["threads-cut"]
+        ids = [int(t.id) for t in found.threads]
+        assert ids == sorted(ids)
+
+    def test_no_word_where_all_are_there(self):
+        threads = (Thread(frames=(frame("f"),)),) * MAX_THREADS
+        assert crash(Fragment(dialect="x", threads=threads)).warnings == ()

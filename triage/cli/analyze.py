@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from triage.cli.output import emit, render_options, shared_options
+from triage.cli.output import emit, page_options, render_options, shared_options, show
+from triage.errors import UsageError
 
 _EPILOG = """\b
 Examples:
@@ -15,6 +16,7 @@ Examples:
   clawtriage analyze crash-bundle/                           every file in a folder
   kubectl logs claw-0 --previous | clawtriage analyze -
   clawtriage analyze crash.log --format markdown > issue.md
+  clawtriage analyze --explain-parse strange.log             what was read from which line
 """
 
 
@@ -24,11 +26,16 @@ Examples:
     "--binary", type=click.Path(path_type=Path), metavar="EXE",
     help="The program that crashed, where an INPUT is its core dump.",
 )  # fmt: skip
+@click.option(
+    "--explain-parse", is_flag=True,
+    help="Show what was read from each line in place of a diagnosis.",
+)  # fmt: skip
 @render_options
 @shared_options
 def command(
     inputs: tuple[str, ...],
     binary: Path | None,
+    explain_parse: bool,
     form: str,
     verbose: bool,
     output: Path | None,
@@ -45,5 +52,10 @@ def command(
     from triage.pipeline import Analyzer, Options  # not for --help
 
     analyzer = Analyzer(Options(packs=packs, db=db, binary=binary, redact=not no_redact))
+    if explain_parse:
+        if form != "text":
+            raise UsageError("--explain-parse prints text alone", hint="leave --format out")
+        show(analyzer.explain_parse(inputs, page_options(output, color, verbose)), output)
+        return 0
     report = analyzer.analyze(inputs)
     return emit(report, form=form, verbose=verbose, output=output, color=color)

@@ -16,6 +16,7 @@ from triage.text.safe import safe_line
 
 if TYPE_CHECKING:
     from triage.model.report import Report
+    from triage.render import RenderOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("text", "markdown", "json", "jsonl")
@@ -67,23 +68,33 @@ def emit(
     report: Report, *, form: str, verbose: bool, output: Path | None, color: bool | None
 ) -> int:
     """Print a report and return the exit status that its verdict means."""
-    from triage.render import RenderOptions, renderers  # not for --help
+    from triage.render import renderers  # not for --help
+
+    show(renderers()[form].render(report, page_options(output, color, verbose)), output)
+    talk(report, form)
+    return int(exit_code(report))
+
+
+def page_options(output: Path | None, color: bool | None, verbose: bool) -> RenderOptions:
+    """Return what the terminal, or the file that is written, allows."""
+    from triage.render import RenderOptions  # not for --help
 
     wide = shutil.get_terminal_size((100, 40)).columns
     colour = _wants_colour(color) if output is None else bool(color)
-    options = RenderOptions(colour=colour, width=max(60, min(wide, 120)), verbose=verbose)
-    text = renderers()[form].render(report, options)
+    return RenderOptions(colour=colour, width=max(60, min(wide, 120)), verbose=verbose)
+
+
+def show(text: str, output: Path | None) -> None:
+    """Write a page to standard output or to a file; raises UsageError where it cannot be."""
     if output is None:
         _write(text)
-    else:
-        try:
-            output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(
-                f"{output}: {error.strerror}", hint="name a file in a folder that you may write to"
-            ) from error
-    talk(report, form)
-    return int(exit_code(report))
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{output}: {error.strerror}", hint="name a file in a folder that you may write to"
+        ) from error
 
 
 def preload(form: str) -> None:

@@ -361,5 +361,5 @@ FORMAT = Format(
     before=4,
     after=16,
     reach=120,
-    yields_to=("sanitizer",),
+    yields_to=("chromium", "pyspy", "sanitizer", "tombstone", "torch"),
 )

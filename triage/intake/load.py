@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import bz2
 import errno
-import gzip
 import hashlib
 import io
-import lzma
 import os
 import stat
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from triage.errors import InputError
 from triage.intake.kind import classify, compression
 from triage.intake.scan import WHOLE, Scan, scan
-from triage.intake.unpack import Unpacked
+from triage.intake.unpack import Unpacked, unpacked
 from triage.model.crash import ReportWarning
 from triage.model.position import Position
 from triage.model.report import Input, InputKind
 from triage.text.decode import MAX_LINE, clean, detect_encoding, to_text
 from triage.text.line import Line
-from triage.text.prefix import to_line
+from triage.text.literals import Literals
+from triage.text.prefix import merged_writers, to_line
 
-Anchors = Callable[[], Sequence[str]]
+Anchors = Callable[[], Literals]
 MAX_TEXT = 64 << 30
 MAX_UNPACKED = 16 << 30
 _HASHED = 64 << 20
 _HEAD = 65536
-_DECODERS: dict[str, Callable[[BinaryIO], Any]] = {
-    "gzip": lambda stream: gzip.GzipFile(fileobj=stream),
-    "bzip2": bz2.BZ2File,
-    "xz": lzma.LZMAFile,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +77,7 @@ def load(name: str, input_id: int, anchors: Anchors) -> Loaded:
         base = Input(
             id=input_id, name="standard input" if name == "-" else name, kind=kind, size=size
         )
-        if kind is InputKind.ARCHIVE and compression(head) in _DECODERS:
+        if kind is InputKind.ARCHIVE and compression(head):
             return _load_compressed(stream, head, base, anchors)
         if kind in (InputKind.ELF_CORE, InputKind.GPU_CORE, InputKind.GGUF):
             if path is None:
@@ -143,9 +137,15 @@ def _peek(stream: BinaryIO) -> bytes:
 
 def _load_compressed(stream: BinaryIO, head: bytes, base: Input, anchors: Anchors) -> Loaded:
     name = compression(head) or ""
-    plain = Unpacked(_DECODERS[name](stream))
-    inner = io.BufferedReader(plain, _HEAD * 2)
-    start = inner.peek(_HEAD)[:_HEAD]
+    plain = unpacked(stream, name)
+    with io.BufferedReader(plain, _HEAD * 2) as inner:
+        return _load_plain(inner, plain, name, base, anchors)
+
+
+def _load_plain(
+    inner: BinaryIO, plain: Unpacked, name: str, base: Input, anchors: Anchors
+) -> Loaded:
+    start = _peek(inner)
     kind, looks = classify(start)
     if plain.damage and not start:
         raise InputError(f"{base.name}: damaged {name} file: {plain.damage}", hint="fetch it again")
@@ -174,6 +174,7 @@ def _load_text(stream: BinaryIO, head: bytes, base: Input, anchors: Anchors, lim
     if found.total_bytes == 0:
         warnings.append(_warn("input-empty", f"{base.name} is empty", base.id))
     lines = tuple(_to_lines(found, mark))
+    warnings += _merged(lines, base.id)
     if any(len(raw) > MAX_LINE for _, raw in found.lines):
         warnings.append(
             _warn("line-cut", f"lines longer than {MAX_LINE} characters were cut", base.id)
@@ -198,14 +199,31 @@ def _transcoded(stream: BinaryIO, encoding: str) -> BinaryIO:
 
 
 def _to_lines(found: Scan, mark: int) -> list[Line]:
-    lines = []
+    lines: list[Line] = []
+    previous = 0
     for number, raw in found.lines:
         data = raw[mark:] if number == 1 and mark else raw
         if len(data) > MAX_LINE:
             data = _last_drawn(data)
-        text = clean(to_text(data[: MAX_LINE + 64], "utf-8"))[:MAX_LINE]
-        lines.append(to_line(number, text.rstrip("\n")))
+        text = clean(to_text(data[: MAX_LINE + 64], "utf-8"))[:MAX_LINE].rstrip("\n")
+        for part in merged_writers(text) or [""]:
+            line = to_line(number, part)
+            lines.append(replace(line, cut_off=True) if number != previous + 1 else line)
+            previous = number
     return lines
+
+
+def _merged(lines: Sequence[Line], input_id: int) -> list[ReportWarning]:
+    """Return a warning where writers wrote into each other's lines."""
+    twice = [a.number for a, b in pairwise(lines) if a.number == b.number]
+    if not twice:
+        return []
+    message = (
+        f"writers wrote into each other's lines ({len(twice)} times); parted where the next "
+        "one's prefix begins, text may be missing or at the wrong writer"
+    )
+    at = Position(input=input_id, line=twice[0])
+    return [ReportWarning(code="text-interleaved", message=message, at=at)]
 
 
 def _last_drawn(data: bytes) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from triage.model.evidence import Evidence
-from triage.model.position import Position
+from triage.model.position import Origin, Position
 from triage.model.stack import Thread
 
 
@@ -43,6 +43,7 @@ class Signal:
     code: str | None = None
     fault_address: str | None = None
     at: Position | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,7 @@ class ErrorRecord:
     role: Role = Role.UNCLEAR
     count: int = 1
     at: Position | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +156,8 @@ class Fragment:
     """What one reader found in one input: a part of a crash.
 
     `signal_rank` says how directly the signal was observed (0 core dump, 1 debugger, 2 kernel,
-    3 the program's own words, 4 shell); `claimed` holds the lines that were understood.
+    3 the program's own words, 4 shell); `span` holds the first and the last line of the region,
+    `claimed` those that were understood.
     """
 
     dialect: str
@@ -166,6 +169,7 @@ class Fragment:
     engine: Engine | None = None
     environment: Environment = field(default_factory=Environment)
     warnings: tuple[ReportWarning, ...] = ()
+    span: tuple[int, int] | None = None
     claimed: frozenset[int] = frozenset()
 
 

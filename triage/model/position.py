@@ -15,3 +15,18 @@ class Position:
     input: int = 0
     line: int | None = None
     member: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who wrote a line, by the columns that log collectors and programs put in front of it.
+
+    `time` is as it stands there; `service` is a container or pod, `process` a program or worker.
+    """
+
+    time: str | None = None
+    host: str | None = None
+    service: str | None = None
+    process: str | None = None
+    pid: int | None = None
+    rank: int | None = None

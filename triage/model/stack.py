@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from triage.model.position import Position
+from triage.model.position import Origin, Position
 
 
 class FrameKind(StrEnum):
@@ -78,3 +78,4 @@ class Thread:
     frames: tuple[Frame, ...] = ()
     frames_omitted: int = 0
     at: Position | None = None
+    origin: Origin | None = None

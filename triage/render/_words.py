@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from triage.frames.demangle import demangle
 from triage.model.crash import ErrorRecord, Role, Signal, Timing
-from triage.model.position import Position
+from triage.model.position import Origin, Position
 from triage.model.report import Input
 from triage.model.stack import Frame, Thread, ThreadKind
 
@@ -51,8 +52,8 @@ def error_name(error: ErrorRecord) -> str:
 
 
 def error_remark(error: ErrorRecord) -> str:
-    """Return what an error's timing and count mean to its reader."""
-    parts = []
+    """Return what an error's origin, timing and count mean to its reader."""
+    parts = [origin_words(error.origin)] if origin_words(error.origin) else []
     if error.role is Role.CONSEQUENCE:
         parts.append("a consequence")
     if error.timing is Timing.ASYNCHRONOUS:
@@ -62,6 +63,19 @@ def error_remark(error: ErrorRecord) -> str:
     if error.count > 1:
         parts.append(f"{error.count} times")
     return "; ".join(parts)
+
+
+def origin_words(origin: Origin | None) -> str:
+    """Return the writer as `claw-0, Worker pid 7, rank 2`, as far as it is named."""
+    if origin is None:
+        return ""
+    process = origin.process or ("process" if origin.pid is not None else "")
+    parts = [
+        origin.service or "",
+        f"{process} pid {origin.pid}" if origin.pid is not None else process,
+        "" if origin.rank is None else f"rank {origin.rank}",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def error_rank(error: ErrorRecord) -> tuple[int, bool]:
@@ -78,8 +92,9 @@ def field_words(field: str) -> str:
 
 
 def function_name(frame: Frame) -> str:
-    """Return a frame's function, or its address where it has none."""
-    return frame.function or frame.address or _NO_NAME
+    """Return a frame's function, demangled, or its address where it has none."""
+    name = frame.function or frame.address or _NO_NAME
+    return demangle(name) or name
 
 
 def frame_place(frame: Frame, *, short: bool) -> str:

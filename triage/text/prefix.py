@@ -1,4 +1,4 @@
-"""The columns that collectors put in front of log lines.
+"""The columns that collectors and programs put in front of log lines.
 
 Each pattern takes one kind of prefix off the front of a line; they are tried again and again, so
 that `engine-1  | 2026-01-02T03:04:05Z [ERROR] …` loses both. Only columns that are surely not part
@@ -7,84 +7,114 @@ of a message are taken: a line that merely looks odd stays whole.
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
+from triage.text.decode import clean
 from triage.text.line import NO_PREFIX, Line, Prefix
 
 _ISO_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_PAIRS = r"(?: (?:rank=(?P<rank>\d{1,5})|\w{1,10}=[\w.:-]{1,40})){0,4}"
 
 _KUBERNETES = rf"(?P<time>{_ISO_TIME}) (?:stdout|stderr) [FP] "
-_COMPOSE = r"(?P<process>[A-Za-z0-9][\w.-]{0,63}) {1,16}\| "
+_POD = r"\[pod/(?P<service>[\w.-]{1,253}/[\w.-]{1,63})\] "
+_COMPOSE = r"(?P<service>[A-Za-z0-9][\w.-]{0,63}) {1,16}\| "
 _SYSLOG = (
-    rf"(?P<time>{_MONTHS} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{{1,6}})?) (?P<host>[\w.:-]{{1,253}}) "
-    r"(?P<process>[\w./@+-]{1,64})(?:\[(?P<pid>\d{1,10})\])?: "
+    rf"(?:<\d{{1,3}}>)?(?P<time>{_MONTHS} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{{1,6}})?) "
+    r"(?P<host>[\w.:-]{1,253}) (?P<process>[\w./@+-]{1,64})(?:\[(?P<pid>\d{1,10})\])?: "
+)
+_SYSLOG_NEW = (
+    rf"<\d{{1,3}}>1 (?P<time>{_ISO_TIME}) (?P<host>\S{{1,253}}) (?P<process>\S{{1,64}}) "
+    r"(?:(?P<pid>\d{1,10})|\S{1,128}) \S{1,32} (?:-|\[[^\]\n]{0,1000}\]) "
 )
 _JOURNAL_ISO = (
     rf"(?P<time>{_ISO_TIME}) (?P<host>[\w.-]{{1,253}}) (?P<process>[\w./@+-]{{1,64}})"
-    r"\[(?P<pid>\d{1,10})\]: "
+    r"(?:\[(?P<pid>\d{1,10})\]|(?<=kernel)): "
 )
+_TABBED = r"(?P<time>\d\d/\d\d/\d{4} \d\d:\d\d(?::\d\d)?)\t(?P<process>[\w.-]{1,64})\t"
 _TIME_ALONE = rf"\[?(?P<time>{_ISO_TIME})\]?:? {{1,4}}(?=\S)"
-
+_SGLANG = rf"\[(?P<time>{_ISO_TIME}) (?P<process>(?:(?:DP|TP|PP|EP)\d{{1,4}} ?){{1,4}})\] (?=\S)"
+_RANK = r"\[(?:rank|default)(?P<rank>\d{1,5})\]: ?"
+_MPI = r"\[\d{1,10},(?P<rank>\d{1,5})\]<std(?:out|err)>: ?"
 _VLLM = (
-    r"(?:\((?P<process>\w{1,40})(?: [\w]{1,10}=[\w-]{1,20}){0,4} pid=(?P<pid>\d{1,10})\) )?"
+    rf"(?:\((?P<process>\w{{1,40}}){_PAIRS} pid=(?P<pid>\d{{1,10}})(?:, ip=[\w.:]{{1,45}})?\) )?"
     r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) (?P<time>\d\d-\d\d \d\d:\d\d:\d\d)"
     r"(?: \[?[\w./]{1,60}:\d{1,6}\])? "
 )
-_WORKER = r"\((?P<process>[A-Z]\w{1,40})(?: [\w]{1,10}=[\w-]{1,20}){0,4} pid=(?P<pid>\d{1,10})\) "
-_CHILD = r"\[(?P<pid>\d{2,7})\] {1,4}(?=\S)"
-_TABBED = r"(?P<time>\d\d/\d\d/\d{4} \d\d:\d\d(?::\d\d)?)\t(?P<process>[\w.-]{1,64})\t"
+_WORKER = (
+    rf"\((?:(?P<process>[A-Z]\w{{1,40}}){_PAIRS} )?pid=(?P<pid>\d{{1,10}})"
+    r"(?:, ip=[\w.:]{1,45})?\) "
+)
+_CHILD = r"\[(?P<pid>\d{3,7})\] {1,4}(?=\S)"
 
-_PATTERNS = tuple(
+_COLLECTORS = tuple(
     map(
         re.compile,
-        (
-            _KUBERNETES,
-            _COMPOSE,
-            _SYSLOG,
-            _JOURNAL_ISO,
-            _TABBED,
-            _TIME_ALONE,
-            _CHILD,
-            _VLLM,
-            _WORKER,
-        ),
+        (_KUBERNETES, _POD, _COMPOSE, _SYSLOG, _SYSLOG_NEW, _JOURNAL_ISO, _TABBED, _MPI),
     )
 )
-_MAX_COLUMNS = 3
+_PROGRAMS = tuple(map(re.compile, (_SGLANG, _TIME_ALONE, _RANK, _CHILD, _VLLM, _WORKER)))
+_PATTERNS = (*((p, True) for p in _COLLECTORS), *((p, False) for p in _PROGRAMS))
+_MAX_COLUMNS = 4
+_NUMBERS = ("pid", "rank")
+_MAY_BEGIN = re.compile(
+    r"\d\d\d\d-|\d\d/|\[(?:\d|pod/|rank|default)|<\d|\((?:[A-Z]|pid=)"
+    rf"|{_MONTHS} [ \d]|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-"
+    r"|[A-Za-z0-9][\w.-]{0,63} {1,16}\|"
+)
+_RECORD = re.compile(r'\{"(?:log|MESSAGE|stream|time)":')
+_MERGED = re.compile(
+    r"(?<=\S)(?=\([A-Z]\w{1,40}(?: \w{1,10}=[\w-]{1,20}){0,4} pid=\d{1,10}\) )"
+    r"|(?<=\S)(?=\[rank\d{1,5}\]: ?\S)"
+)
 
 
 def split_prefix(text: str) -> tuple[Prefix, str]:
-    """Take the collectors' columns off a line and return them with the rest."""
-    if not text or text[0] in "# \t":
-        return NO_PREFIX, text
-    found: dict[str, str] = {}
+    """Take the columns off a line and return them with the rest."""
+    found: dict[str, Any] = {}
+    collected = False
     for _ in range(_MAX_COLUMNS):
-        for pattern in _PATTERNS:
+        if not _MAY_BEGIN.match(text):
+            break
+        for pattern, collector in _PATTERNS:
             match = pattern.match(text)
             if match:
                 for key, value in match.groupdict().items():
                     if value:
-                        found.setdefault(key, value)
+                        found.setdefault(key, int(value) if key in _NUMBERS else value.strip())
                 text = text[match.end() :]
+                collected = collected or collector
                 break
         else:
             break
     if not found:
         return NO_PREFIX, text
-    pid = found.get("pid")
-    return (
-        Prefix(
-            time=found.get("time"),
-            host=found.get("host"),
-            process=found.get("process"),
-            pid=int(pid) if pid else None,
-        ),
-        text,
-    )
+    return Prefix(**found, collected=collected), text
 
 
 def to_line(number: int, text: str) -> Line:
     """Return a line with its prefix split off."""
-    prefix, rest = split_prefix(text)
+    prefix, rest = split_prefix(message_of(text) if text.startswith("{") else text)
     return Line(number, rest, prefix)
+
+
+def message_of(text: str) -> str:
+    """Return the message that a collector's JSON record holds; the text itself if it is none."""
+    if not _RECORD.match(text):
+        return text
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    message = record.get("log", record.get("MESSAGE"))
+    if not isinstance(message, str) or "\n" in message[:-1]:
+        return text
+    return clean(message.rstrip("\n"))
+
+
+def merged_writers(text: str) -> list[str]:
+    """Return the parts of a line into which two writers wrote, at the second one's prefix."""
+    parts = _MERGED.split(text, maxsplit=8) if "pid=" in text or "[rank" in text else [text]
+    return [part for part in parts if part]

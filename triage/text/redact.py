@@ -13,7 +13,7 @@ import typing
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from triage.model.evidence import Evidence
 from triage.model.report import Report
@@ -26,6 +26,8 @@ from triage.text.secrets import (
     unquote,
     worth_finding,
 )
+
+T = TypeVar("T")
 
 _PROMPTS = frozenset(("prompt", "p", "system-prompt", "sys", "negative-prompt"))
 _NO_PROMPT = re.compile(r"[-\d:.]*\Z|<prompt:")
@@ -56,6 +58,15 @@ def redact_report(report: Report) -> Report:
         return report
     total = Counter(report.redactions) + redactor.counts
     return dataclasses.replace(redacted, redactions=dict(sorted(total.items())))
+
+
+def redact_record(record: T) -> T:
+    """Return any record of a crash with secrets and personal data replaced."""
+    redactor = _Redactor({})
+    redacted: T = redactor.record(record, Context.CRASH)
+    if redactor.named:
+        redacted = _Redactor(redactor.named).record(record, Context.CRASH)
+    return redacted
 
 
 class _Redactor:

@@ -15,11 +15,12 @@ HIT = re.compile("x")
 
 def lines_of(text: str) -> list[Line]:
     """Make a line of each character; `|` stands for lines that were left out."""
-    lines, number = [], 0
+    lines, number, cut_off = [], 0, False
     for char in text:
         number += 1 if char != "|" else 1000
         if char != "|":
-            lines.append(Line(number, char))
+            lines.append(Line(number, char, cut_off=cut_off))
+        cut_off = char == "|"
     return lines
 
 

@@ -1,11 +1,13 @@
 """Columns in front of a line, as log collectors write them."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from triage.text.line import NO_PREFIX, Line, Prefix
-from triage.text.prefix import split_prefix, to_line
+from triage.text.prefix import merged_writers, split_prefix, to_line
 
 REST = "CUDA error 700: an illegal memory access was encountered"
 
@@ -15,23 +17,49 @@ REST = "CUDA error 700: an illegal memory access was encountered"
     [
         (
             "Jan 02 03:04:05 gpu-7 claw_inference[4242]: ",
-            Prefix(time="Jan 02 03:04:05", host="gpu-7", process="claw_inference", pid=4242),
+            Prefix(
+                time="Jan 02 03:04:05",
+                host="gpu-7",
+                process="claw_inference",
+                pid=4242,
+                collected=True,
+            ),
         ),
         (
             "Jan  2 03:04:05.123456 gpu-7 kernel: ",
-            Prefix(time="Jan  2 03:04:05.123456", host="gpu-7", process="kernel"),
+            Prefix(time="Jan  2 03:04:05.123456", host="gpu-7", process="kernel", collected=True),
         ),
         (
             "2026-01-02T03:04:05+0100 gpu-7 claw_inference[4242]: ",
             Prefix(
-                time="2026-01-02T03:04:05+0100", host="gpu-7", process="claw_inference", pid=4242
+                time="2026-01-02T03:04:05+0100",
+                host="gpu-7",
+                process="claw_inference",
+                pid=4242,
+                collected=True,
             ),
         ),
-        ("engine-1  | ", Prefix(process="engine-1")),
-        ("claw.worker_2 | ", Prefix(process="claw.worker_2")),
+        ("engine-1  | ", Prefix(service="engine-1", collected=True)),
+        ("claw.worker_2 | ", Prefix(service="claw.worker_2", collected=True)),
+        ("[pod/claw-0/engine] ", Prefix(service="claw-0/engine", collected=True)),
+        (
+            "<34>1 2026-01-02T03:04:05.003Z gpu-7 claw 4242 ID47 - ",
+            Prefix(
+                time="2026-01-02T03:04:05.003Z",
+                host="gpu-7",
+                process="claw",
+                pid=4242,
+                collected=True,
+            ),
+        ),
+        ("[rank2]:", Prefix(rank=2)),
+        ("[1,3]<stderr>:", Prefix(rank=3, collected=True)),
+        ("[2026-01-02 03:04:05 DP0 TP1] ", Prefix(time="2026-01-02 03:04:05", process="DP0 TP1")),
+        ("(RayWorkerWrapper pid=4242, ip=10.0.0.2) ", Prefix(process="RayWorkerWrapper", pid=4242)),
+        ("(pid=4242) ", Prefix(pid=4242)),
         (
             "2026-01-02T03:04:05.123456789Z stderr F ",
-            Prefix(time="2026-01-02T03:04:05.123456789Z"),
+            Prefix(time="2026-01-02T03:04:05.123456789Z", collected=True),
         ),
         ("2026-01-02 03:04:05,123 ", Prefix(time="2026-01-02 03:04:05,123")),
         ("[2026-01-02T03:04:05Z] ", Prefix(time="2026-01-02T03:04:05Z")),
@@ -42,8 +70,11 @@ REST = "CUDA error 700: an illegal memory access was encountered"
             "(EngineCore_0 pid=4242) ERROR 01-02 03:04:05 ",
             Prefix(time="01-02 03:04:05", process="EngineCore_0", pid=4242),
         ),
-        ("(Worker rank=1 pid=4242) ", Prefix(process="Worker", pid=4242)),
-        ("01/02/2026 03:04:05\tclaw\t", Prefix(time="01/02/2026 03:04:05", process="claw")),
+        ("(Worker rank=1 pid=4242) ", Prefix(process="Worker", pid=4242, rank=1)),
+        (
+            "01/02/2026 03:04:05\tclaw\t",
+            Prefix(time="01/02/2026 03:04:05", process="claw", collected=True),
+        ),
     ],
 )
 def test_column_is_taken_off(column: str, prefix: Prefix):
@@ -53,7 +84,7 @@ def test_column_is_taken_off(column: str, prefix: Prefix):
 def test_columns_of_several_collectors():
     text = "engine-1  | 2026-01-02T03:04:05Z [4242] " + REST
     assert split_prefix(text) == (
-        Prefix(time="2026-01-02T03:04:05Z", process="engine-1", pid=4242),
+        Prefix(time="2026-01-02T03:04:05Z", service="engine-1", pid=4242, collected=True),
         REST,
     )
 
@@ -86,7 +117,7 @@ def test_what_is_no_column_stays(text: str):
 
 
 def test_a_name_and_a_bar_are_a_column_of_docker_compose():
-    assert split_prefix("a | b") == (Prefix(process="a"), "b")
+    assert split_prefix("a | b") == (Prefix(service="a", collected=True), "b")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +131,32 @@ def test_frame_behind_a_column_stays_whole(column: str, frame: str):
 
 
 def test_line_keeps_its_number():
-    assert to_line(7, "engine-1 | text") == Line(7, "text", Prefix(process="engine-1"))
+    assert to_line(7, "engine-1 | text") == Line(
+        7, "text", Prefix(service="engine-1", collected=True)
+    )
+
+
+@pytest.mark.parametrize("key", ["log", "MESSAGE"])
+def test_a_record_of_json_is_its_message(key: str):
+    record = json.dumps({key: f"\x1b[31m{REST}\n", "stream": "stderr"})
+    assert to_line(7, record) == Line(7, REST)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"log": 7}', '{"log":"a\\nb"}', '{"log":"a', '{"other":"a"}', '{"log":' + "[" * 5000]
+)
+def test_what_is_no_record_stays(text: str):
+    assert to_line(7, text).text == text
+
+
+def test_a_line_of_two_writers_is_parted_at_the_second_ones_prefix():
+    text = "(Worker pid=1) a frame(Worker_TP1 pid=2) another[rank3]: third"
+    assert merged_writers(text) == [
+        "(Worker pid=1) a frame",
+        "(Worker_TP1 pid=2) another",
+        "[rank3]: third",
+    ]
+    assert merged_writers(REST) == [REST]
 
 
 @given(st.text(st.characters(blacklist_characters="\n"), max_size=120))

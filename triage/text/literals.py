@@ -1,0 +1,109 @@
+"""Finds many literals in a text at once: with hyperscan where it is installed and worth its start.
+
+A long literal is looked for by its beginning alone, which is more than twice as fast; so what is
+found may be a little more than what was asked for, and never less.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+LONG = 20
+"""Characters of a literal that are looked for; hyperscan needs another, slower engine above 24."""
+
+_SMALL = 1 << 15  # bytes up to which a search for each literal costs less than hyperscan's start
+
+Buffer = bytes | bytearray | memoryview
+
+
+class Literals:
+    """A set of literals to find; those in `any_case` are found in whatever case they stand."""
+
+    def __init__(self, literals: Iterable[str], any_case: Iterable[str] = ()) -> None:
+        exact = {(text[:LONG].encode(), False) for text in literals}
+        loose = {(text[:LONG].lower().encode(), True) for text in any_case}
+        self._patterns = sorted(exact | loose)
+
+    def ends(self, data: Buffer) -> list[int]:
+        """Return, in order, where literals end in a piece of a big text."""
+        return self._finder(data)
+
+    def places(self, data: bytes) -> dict[bytes, list[int]]:
+        """Return where each literal that occurs ends, by the part of it that was looked for."""
+        if len(data) <= _SMALL or self._database is None:
+            return self._searched(data)
+        found: dict[bytes, list[int]] = {}
+        for index, end in self._scanned(data):
+            found.setdefault(self._patterns[index][0], []).append(end)
+        return {text: sorted(ends) for text, ends in found.items()}
+
+    def _searched(self, data: bytes) -> dict[bytes, list[int]]:
+        lower = data.lower()
+        found: dict[bytes, list[int]] = {}
+        for text, any_case in self._patterns:
+            where = lower if any_case else data
+            at = where.find(text)
+            while at >= 0:
+                found.setdefault(text, []).append(at + len(text))
+                at = where.find(text, at + 1)
+        return found
+
+    def _scanned(self, data: Buffer) -> list[tuple[int, int]]:
+        hits: list[tuple[int, int]] = []
+
+        def note(index: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            hits.append((index, end))
+
+        self._database.scan(data, match_event_handler=note)
+        return hits
+
+    @cached_property
+    def _database(self) -> Any:
+        try:
+            import hyperscan  # only big texts pay for it
+        except ImportError:
+            return None
+        database = hyperscan.Database()
+        database.compile(
+            expressions=[re.escape(text) for text, _ in self._patterns],
+            ids=list(range(len(self._patterns))),
+            elements=len(self._patterns),
+            flags=[hyperscan.HS_FLAG_CASELESS if loose else 0 for _, loose in self._patterns],
+        )
+        return database
+
+    @cached_property
+    def _finder(self) -> Callable[[Buffer], list[int]]:
+        if self._database is not None:
+            return lambda data: sorted({end for _, end in self._scanned(data)})
+        pattern = re.compile(
+            b"|".join(
+                b"(?i:%s)" % re.escape(text) if loose else re.escape(text)
+                for text, loose in self._patterns
+            )
+        )
+        return lambda data: [match.end() for match in pattern.finditer(data)]
+
+
+def looked_for(literal: str, *, any_case: bool = False) -> bytes:
+    """Return the part of a literal by which `Literals.places` names it."""
+    return (literal.lower() if any_case else literal)[:LONG].encode()
+
+
+def rows_of(places: Sequence[int], starts: Sequence[int]) -> list[int]:
+    """Return the rows, each once, that offsets into a text lie in; `starts` are those of the rows.
+
+    Both are in order.
+    """
+    rows: list[int] = []
+    row = 0
+    last = len(starts) - 1
+    for place in places:
+        while row < last and starts[row + 1] < place:
+            row += 1
+        if not rows or rows[-1] != row:
+            rows.append(row)
+    return rows
