@@ -90,6 +90,7 @@ class _State:
     frames: list[Frame] = field(default_factory=list)
     omitted: int = 0
     function: Item | None = None
+    place_at: int = 0
     nested: bool = False
 
     @property
@@ -113,12 +114,19 @@ class _State:
     def add(self, item: Item) -> None:
         """Add the frame of the function whose name stands on the line before its place."""
         name, self.function = self.function, None
+        self.place_at = item.at.line or 0
         if name is None or (item.at.line or 0) - (name.at.line or 0) not in (1, 2):
             return
         if len(self.frames) < MAX_FRAMES:
             self.frames.append(_frame(len(self.frames), name, item))
         else:
             self.omitted += 1
+
+    def cut(self, last: int) -> None:
+        """Keep the function of a text that ends between it and its place."""
+        name = self.function
+        if name and self.frames and name.at.line == self.place_at + 1 == last:
+            self.frames.append(_frame(len(self.frames), name, None))
 
     def finish(self) -> None:
         """Close the stack that is being read."""
@@ -138,6 +146,7 @@ def _read(region: Region) -> Fragment:
         handler = _HANDLERS.get(item.kind)
         if handler:
             handler(state, item)
+    state.cut(max((ln.number for ln in region.lines if ln.text.strip()), default=0))
     state.finish()
     threads: list[Thread] = []
     signals: list[Signal] = []
@@ -168,22 +177,23 @@ def _surely_go(errors: list[ErrorRecord]) -> tuple[ErrorRecord, ...]:
     )
 
 
-def _frame(index: int, name: Item, place: Item) -> Frame:
-    function, file = name.fields["function"], place.fields["file"]
-    args = name.fields["args"]
+def _frame(index: int, name: Item, place: Item | None) -> Frame:
+    function, args = name.fields["function"], name.fields["args"]
+    fields = place.fields if place else {}
+    file = fields.get("file")
     interrupts = function == "runtime.sigpanic" or (
-        function == "panic" and file.endswith("runtime/panic.go")
+        function == "panic" and (file or "").endswith("runtime/panic.go")
     )
     return Frame(
         index=index,
         function=function,
         args=None if args == "..." else args,
         file=file,
-        line=number(place.fields["line"]),
-        address=place.fields.get("pc"),
+        line=number(fields.get("line")),
+        address=fields.get("pc"),
         inlined=args == "...",
         kind=FrameKind.SIGNAL_HANDLER if interrupts else FrameKind.HOST,
-        trust=Trust.DEBUG_INFO,
+        trust=Trust.DEBUG_INFO if file else Trust.SYMBOL,
         at=name.at,
     )
 
