@@ -36,8 +36,18 @@ UNITS = [
     "runtime error: ", "[FATAL] ", " invoked oom-killer",
 ]  # fmt: skip
 HEADS = {
+    "backtrace_symbols": [
+        "./a(a+0x1)[0x1", "./a(", "./a(+0x1) [0x1]", "[a:1] [ 0] ./a(a+0x1)[0x1]", "  [bt] (0) a(a+",
+        " 1: (a+0x1) [0x1]", "0x1 <a+0x1> at a", "[a:1] *** Process received signal ***",
+        "Signal: A (1)", "PID 1 received SIGSEGV for address: 0x1", "caught signal 1",
+    ],
     "container": [
         "Failed to initialize NVML: ", "/dev/nvidia", "could not select device driver \"",
+    ],
+    "cxx_stack": [
+        "#0    Object \"", "#0    Source \"a\", line 1, in ", "#0  | Source \"a\", line 1, in ",
+        " 0# ", " 0# a at ", "0> a(1): a!", "#0 0x1 in ",
+        "Segmentation fault (Address not mapped to object [",
     ],
     "gdb": [
         "#0  ", "#0  0x0 in ", "#1  a (", "Thread 1 (",
@@ -47,14 +57,40 @@ HEADS = {
     ],
     "ggml": [
         "a.c:1: GGML_ASSERT(", "GGML_ASSERT: ", "CUDA error: a", "a.cpp:1: a",
-        "current device: 0, in function f at ",
+        "current device: 0, in function f at ", "ggml-a.c:1: A", "CUDA error: a.cu:1: a",
+        "ggml_vulkan: 0 = a", "ggml_vulkan: vk::a: Error", "ggml_metal_a: error: ",
+        "ggml_opencl: clA(", "llama_model_load: error loading model: ", "  Device 0: a, compute capability ",
+        "llama_model_loader: loaded meta data with 1 key-value pairs and 1 tensors from ",
+        "llama_model_loader: - kv   0:   general.architecture str = ", "print_info: arch = ",
+        "using device CUDA0 (", "build info ", "ggml_a: failed to allocate ",
+    ],
+    "go": [
+        "panic: ", "\tpanic: ", "fatal error: ", "[signal SIGSEGV: a code=0x1 addr=0x0 pc=0x1]",
+        "goroutine 1 [", "goroutine 1 gp=0x1 m=1 mp=0x1 [", "created by ", "main.f(", "main.(*T).f(",
+        "\t/a.go:1 +0x1 fp=0x1 sp=0x1 pc=", "PC=0x1 m=1 sigcode=", "rax    0x", "f(",
     ],
     "gpu_api": [
         "CUDA error: ", "CUDA error 1: ", "cudaErrorA", "clFoo failed", "a.cu:1: f: block: [0,",
     ],
+    "hotspot": [
+        "#  SIGSEGV (0xb) at pc=0x1, pid=1, tid=", "#  Internal Error (", "# C  [",
+        "C  [a+0x1]  ", "J 1 c2 ", "j  a(", "Current thread (0x1):  ",
+        "siginfo: si_signo: 11 (SIGSEGV), si_code: 1 (",
+    ],
+    "java": [
+        "Exception in thread \"", "Exception in thread \"a\" ", "Caused by: ", "\tat a.b(", "\tat a",
+        "== Java Exception: ", "a.b.CException: ", "a.b.C", "\t... 1 more",
+    ],
     "kernel": [
         "x[1]: segfault at ", "NVRM: Xid (", "Out of memory: Killed process 1 (",
         "traps: a[1] trap ",
+    ],
+    "ollama": [
+        "time=2025-01-01T00:00:00Z level=ERROR source=server.go:1 msg=",
+        "time=2025-01-01T00:00:00Z level=INFO source=routes.go:1 msg=\"server config\" env=\"map[",
+        "time=2025-01-01T00:00:00Z level=INFO source=server.go:1 msg=\"starting runner\" cmd=\"",
+        "time=2025-01-01T00:00:00Z level=INFO source=gpu.go:1 msg=\"inference compute\" library=cuda name=\"",
+        "2025/01/01 00:00:00 server.go:1: ERROR ", "llama runner process has terminated: ",
     ],
     "openclaw": [
         "[FATAL] ", "[FATAL] CUDA error 1 (", "[ERROR] clw-llm-crash: LLM backend failed at ",
@@ -68,6 +104,11 @@ HEADS = {
     "python": [
         "Traceback (most recent call last):", "File \"", "File \"a\", line 1, in ",
         "Current thread 0x1 ", "Fatal Python error: ",
+    ],
+    "rust": [
+        "thread 'a' panicked at ", "thread 'a' panicked at 'a", "thread 'a' panicked at a:1:1:", "a', a.rs:1",
+        "   0: ", "   0:     0x1 - ", "             at a.rs:1", "             at ",
+        "━━━ BACKTRACE ━━━", "Error: ", "fatal runtime error: ",
     ],
     "sanitizer": [
         "==1==ERROR: AddressSanitizer: ", "#0 0x1 in ", "a:1:1: runtime error: ",
