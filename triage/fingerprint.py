@@ -12,12 +12,15 @@ import re
 
 from triage.crash import frames_from
 from triage.frames.names import plain_name
+from triage.frames.paths import tail
 from triage.model.crash import Crash, ErrorRecord, Timing
 from triage.model.diagnosis import Fingerprint
-from triage.model.stack import ThreadKind
+from triage.model.stack import Frame, ThreadKind
 
 ALGORITHM = 1
 _FRAMES = 3
+_PLACE = re.compile(r"(?<=\{lambda)#\d+(?=\})")  # not every printer numbers lambdas
+_IN_EVERY_FILE = ("<module>", "<lambda>", "<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")
 _VARIABLE = re.compile(r"0x[0-9a-fA-F]+|\d+|/\S+")
 
 
@@ -53,4 +56,10 @@ def _frame_names(crash: Crash, error: ErrorRecord | None) -> list[str]:
     if error and error.timing is Timing.ASYNCHRONOUS and thread.kind is not ThreadKind.GPU:
         return []
     frames = frames_from(thread, crash.blamed_frame.frame)[:_FRAMES]
-    return [plain_name(f.function) for f in frames if f.function]
+    return [_name(f) for f in frames if f.function]
+
+
+def _name(frame: Frame) -> str:
+    """Return a frame's plain name; one such as Python's `<module>` needs its file beside it."""
+    name = _PLACE.sub("", plain_name(frame.function or ""))
+    return f"{tail(frame.file)}:{name}" if name in _IN_EVERY_FILE and frame.file else name

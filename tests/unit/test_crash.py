@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import timeit
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from triage.model.crash import (
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust
 from triage.read import ReadOptions, read_text
+from triage.text.glob import glob_match
 
 GPU = Path(__file__).resolve().parents[2] / "fixtures" / "recordings" / "gpu"
 LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
@@ -65,6 +67,16 @@ class TestNoise:
             ("remap_kernel", None),
             ("my_abort", None),
             ("raise_the_roof", None),
+            ("_ZNSt6thread4joinEv", "cxx"),
+            ("std::__1::condition_variable::wait(std::__1::unique_lock&)", "cxx"),
+            ("<alloc::boxed::Box<F> as core::ops::function::FnOnce<()>>::call_once", "rust"),
+            (
+                "<std::sys::backtrace::Display as core::fmt::Display>::fmt::h0123456789abcdef",
+                "rust",
+            ),
+            # a method that is called as a system call is
+            ("llm::model_file::read(char*, unsigned long)", None),
+            ("clang::Attr::clone", None),
         ],
     )
     def test_by_function(self, function: str, name: str | None):
@@ -89,10 +101,36 @@ class TestNoise:
         assert noise_of(frame("f", file="/usr/include/c++/12/bits/invoke.h"), lists) == "mine"
         assert noise_of(frame("f", file="/a/condition.h"), lists) == "mine"
         assert noise_of(frame("f", file="/src/invoke.h"), lists) is None
+        lists = (NoiseList("mine", (), (), ("src/core/*",)),)
+        for path in ("/home/runner/work/x/x/src/core/a.c", "src/core/a.c", "../src/core/a.c"):
+            assert noise_of(frame("f", file=path), lists) == "mine"
+        assert noise_of(frame("f", file="/opt/src/core/a.c"), lists) is None
 
     def test_first_list_counts(self):
         lists = (NoiseList("one", ("f",), (), ()), NoiseList("two", ("f",), (), ()))
         assert noise_of(frame("f"), lists) == "one"
+
+    def test_globs_of_every_shape(self):
+        globs = ("whole", "head*", "*tail", "a*b*c", "x*", "*mid*")
+        lists = tuple(NoiseList(glob, (glob,), (), ()) for glob in globs)
+        for function in ("whole", "HEAD", "headway", "tail", "my_tail", "abc", "a1b2c", "x", "xy"):
+            expected = next((g for g in globs if glob_match(g, function)), None)
+            assert noise_of(frame(function), lists) == expected
+        assert noise_of(frame("amidst"), lists) == "*mid*"
+        assert noise_of(frame("wholesome"), lists) is None
+        assert noise_of(frame("ab"), lists) is None
+
+    def test_a_thread_without_changes_stays_the_same(self):
+        marked = mark_noise(Thread(frames=(frame("abort"), frame("f"))), noise_lists())
+        assert [f.noise for f in marked.frames] == ["libc", None]
+        assert mark_noise(marked, noise_lists()) is marked
+
+    def test_a_big_backtrace_is_marked_fast(self):
+        names = [f"ns::class_{n}<int>::method_{n}(std::vector<int>&)" for n in range(1500)]
+        frames = tuple(frame(names[n % 1500], file=f"/src/{n % 200}.c") for n in range(40_000))
+        threads = [Thread(frames=frames[n : n + 50]) for n in range(0, 40_000, 50)]
+        lists = noise_lists()
+        assert min(timeit.repeat(lambda: [mark_noise(t, lists) for t in threads], number=1)) < 0.3
 
     def test_an_old_mark_does_not_stay(self):
         (marked,) = mark_noise(Thread(frames=(frame("f", noise="old"),)), ()).frames

@@ -81,6 +81,33 @@ class TestStays:
     def test_with_other_decoration_of_the_names(self, names, template, tail):
         assert value(crash(*(n + template + tail for n in names))) == value(crash(*names))
 
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("_ZN2ns1A1fEiPKc", "ns::A::f(int, char const*)"),
+            (
+                "ns::f()::{lambda(int)#2}::operator()(int) const",
+                "ns::f()::<lambda(int)>::operator()(int) const",
+            ),
+            (
+                "ns::f()::'lambda0'(int)::operator()(int) const",
+                "ns::f()::$_3::operator()(int) const",
+            ),
+            ("(anonymous namespace)::f()", "`anonymous namespace'::f"),
+            ("_RNvNtCs1_1a1b1f", "a::b::f::h0123456789abcdef"),
+        ],
+    )
+    def test_in_another_printers_words(self, one, other):
+        assert value(crash(one, "main")) == value(crash(other, "main"))
+
+    def test_with_a_script_in_another_place(self):
+        def script(file: str) -> str:
+            one = crash("<module>")
+            return value(changed(one, (replace(one.threads[0].frames[0], file=file),)))
+
+        assert script("/usr/lib/python3/dist-packages/a/b.py") == script("/x/site-packages/a/b.py")
+        assert script("/x/site-packages/a/b.py") != script("/x/site-packages/a/c.py")
+
     def test_with_other_frames_further_out(self):
         assert value(crash("f", "g", "h", "main")) == value(crash("f", "g", "h", "start", "serve"))
 

@@ -142,7 +142,12 @@ def _first_key(frames: tuple[Frame, ...]) -> tuple[object, ...] | None:
         return None
     gpu = frames[0].kind is FrameKind.GPU
     frame = frames[-1] if gpu else frames[0]
-    return gpu, frame.function, frame.line, frame.address
+    return gpu, *_place(frame)
+
+
+def _place(frame: Frame) -> tuple[object, ...]:
+    """Return what makes a frame another one."""
+    return frame.function, frame.line, frame.address, frame.offset
 
 
 def _same_stack(a: tuple[Frame, ...], b: tuple[Frame, ...]) -> bool:
@@ -155,7 +160,4 @@ def _same_stack(a: tuple[Frame, ...], b: tuple[Frame, ...]) -> bool:
     if a[0].kind is b[0].kind is FrameKind.GPU:
         size = min(len(a), len(b))
         a, b = a[-size:], b[-size:]
-    return all(
-        (x.function, x.line, x.address) == (y.function, y.line, y.address)
-        for x, y in zip(a, b, strict=False)
-    )
+    return all(_place(x) == _place(y) for x, y in zip(a, b, strict=False))

@@ -279,4 +279,5 @@ FORMAT = Format(
     before=20,
     after=20,
     reach=40,
+    yields_to=("trtllm", "ucx"),
 )

@@ -314,5 +314,5 @@ FORMAT = Format(
     before=4,
     after=4,
     reach=120,
-    yields_to=("cxx_stack", "sanitizer"),
+    yields_to=("chromium", "cxx_stack", "pyspy", "sanitizer", "tombstone", "torch"),
 )

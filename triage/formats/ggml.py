@@ -284,5 +284,5 @@ FORMAT = Format(
     read=_read,
     after=3,
     reach=40,
-    yields_to=("openclaw", "gdb", "sanitizer", "ollama"),
+    yields_to=("gdb", "ollama", "openclaw", "sanitizer"),
 )

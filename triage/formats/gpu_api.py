@@ -106,5 +106,5 @@ FORMAT = Format(
         r"|cl[A-Z]\w{3,60} (?:failed|returned))|[^\n]{0,2000}?: block: \[\d"
     ),
     read=_read,
-    yields_to=("openclaw", "gdb", "ggml", "process_end"),
+    yields_to=("compute_sanitizer", "openclaw", "gdb", "ggml", "process_end"),
 )

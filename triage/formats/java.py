@@ -186,4 +186,5 @@ FORMAT = Format(
     before=6,
     after=6,
     reach=16,
+    yields_to=("art",),
 )

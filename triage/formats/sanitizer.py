@@ -1,26 +1,22 @@
-"""AddressSanitizer, MSan, TSan, LSan, UBSan and libFuzzer reports.
+"""AddressSanitizer and its relatives, libFuzzer, GWP-ASan; stacks that they print by themselves.
 
 What is odd about it: one report holds several stacks (the access, the free, the allocation), of
-which the first is the failure; and a frame names either a source place or a module with an offset.
+which the first is the failure; a frame names a source place, a module with an offset, or both; and
+a program may go on after one report to die in another.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._stacks import Stacks
+from triage.frames.symbolized import Symbolized, split_symbolized
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
-from triage.model.stack import Frame, Trust
+from triage.model.position import Position
+from triage.model.stack import Frame, Thread, Trust
 
-_MODULE = re.compile(
-    r"\s*\((?P<module>[^()]{1,1000}?)\+(?P<offset>0x[0-9a-fA-F]{1,16})\)"
-    r"(?:\s*\(BuildId: [0-9a-f]{1,64}\))?\s*$"
-)
-_ADDRESS = re.compile(r"(0x[0-9a-fA-F]{1,16})(?: in (?=\S)| {1,2}|$)")
-_PLACE = re.compile(r":(\d{1,9})(?::(\d{1,6}))?$")
-_PATH_START = re.compile(r" (?=/|\.{1,2}/|[A-Za-z]:[\\/]|<null>|\S+$)")
 _SIGNALS = {
     "SEGV": "SIGSEGV",
     "BUS": "SIGBUS",
@@ -28,118 +24,308 @@ _SIGNALS = {
     "ILL": "SIGILL",
     "ABRT": "SIGABRT",
     "TRAP": "SIGTRAP",
+    "stack-overflow": "SIGSEGV",
 }
 _FAULT = re.compile(
     r"(?P<kind>[\w-]{2,60})"
     r"(?:[^\n]{0,40}? on (?:unknown )?address (?P<address>0x[0-9a-fA-F]{1,16}))?"
 )
+_THREAD = re.compile(
+    r"\b[Tt]hread (?P<id>T?\d{1,9})\b"
+    r"(?: \((?P<name>[^()\n:=]{1,64})\)| '(?P<quoted>[^'\n]{1,64})')?"
+    r"|\b(?P<main>main) thread\b|\(pc [^()\n]{0,200} (?P<in_head>T\d{1,9})\)"
+)
+_DEBUGGER = re.compile(r"[^\n]*\) (?:at|from) \S")
+_RACE = re.compile(r"((?:Atomic )?(?:[Rr]ead|[Ww]rite) of size \d{1,20})")
+_HEAD_END = re.compile(r"(?: here| at)?:?$")
+_HEAD_LENGTH = 120
+_LEAK = "detected memory leaks"
+
+
+_TOMBSTONE = re.compile(r"pid: {0,4}\d{1,10}, tid: {0,4}\d{1,10}|Build fingerprint: ")
+
+
+@dataclass(slots=True)
+class _State:
+    """What was read so far.
+
+    `head` is the thread, the name and the place of the stack that comes next; `last` the number of
+    the last frame, `inlined` whether it was one of `1.1, 1.2, 1`, `shift` how many of those there
+    were in this stack; `open` whether a heading asks for a stack.
+    """
+
+    stacks: Stacks = field(default_factory=Stacks)
+    errors: list[ErrorRecord] = field(default_factory=list)
+    ranks: list[tuple[int, int]] = field(default_factory=list)
+    signal: Signal | None = None
+    summary: Item | None = None
+    head: tuple[str | None, str | None, Position] | None = None
+    last: int | None = None
+    inlined: bool = False
+    shift: int = 0
+    open: bool = False
 
 
 def _read(region: Region) -> Fragment:
-    errors: list[ErrorRecord] = []
-    signal: Signal | None = None
-    stacks = Stacks()
+    state = _State()
     source = reading(region, "sanitizer")
     for item in source.items():
-        if item.kind in ("report", "runtime_error"):
-            stacks.finish()
-            errors.append(_error(item))
-            signal = signal or _signal(item)
-        elif item.kind == "frame" and errors:
-            stacks.add(to_frame(int(item.fields["index"]), item.fields["body"], item))
-        elif item.kind == "stack_head":
-            stacks.finish()
-    stacks.finish()
-    if not errors:
-        return Fragment(dialect="sanitizer")
-    threads = stacks.threads()
+        if item.kind == "frame":
+            if not _frame(state, item):
+                source.claimed.discard(item.at.line or 0)
+        else:
+            _HANDLERS[item.kind](state, item)
+    state.stacks.finish()
+    if not state.errors and state.summary:
+        _summarized(state, state.summary)
+    if not state.errors and any(_TOMBSTONE.search(line.text) for line in region.lines):
+        return Fragment(dialect="sanitizer")  # a stack without a heading that has one after all
+    threads = state.stacks.threads()
+    crashed = _crashed(threads, state.ranks)
     return Fragment(
         dialect="sanitizer",
-        threads=tuple(replace(t, crashed=n == 0) for n, t in enumerate(threads)),
-        errors=tuple(errors),
-        signal=signal,
+        threads=tuple(replace(t, crashed=n == crashed) for n, t in enumerate(threads)),
+        errors=tuple(state.errors),
+        signal=state.signal,
         signal_rank=3,
         claimed=frozenset(source.claimed),
     )
 
 
-def _error(item: Item) -> ErrorRecord:
+def _crashed(threads: tuple[Thread, ...], ranks: list[tuple[int, int]]) -> int | None:
+    """Return the first stack of the report that ended the program.
+
+    A runtime error and a warning let it go on, and leaks are counted when it is over.
+    """
+    for _, line in sorted(ranks):
+        for n, thread in enumerate(threads):
+            if thread.frames and thread.at and (thread.at.line or 0) >= line:
+                return n
+    return 0 if threads else None
+
+
+def _begin(state: _State, error: ErrorRecord, at: Position, rank: int) -> None:
+    state.stacks.finish()
+    state.errors.append(error)
+    state.ranks.append((rank, at.line or 0))
+    state.head, state.last, state.inlined, state.open = None, None, False, True
+
+
+def _report(state: _State, item: Item) -> None:
+    tool, text = item.fields["tool"], item.fields["report"].rstrip(" :")
+    error = ErrorRecord(api="sanitizer", name=tool, message=text, role=Role.CAUSE, at=item.at)
+    rank = 1 if item.fields["level"] == "WARNING" or tool == "libFuzzer" else 0
+    _begin(state, error, item.at, 2 if text.startswith(_LEAK) else rank)
+    state.signal = state.signal or _signal(text, item.at)
+    if match := _THREAD.search(text):
+        state.head = (match["in_head"] or match["id"], None, item.at)
+
+
+def _failed_check(state: _State, item: Item) -> None:
+    text = (item.fields["check"] + item.fields["check_text"]).rstrip()
+    error = ErrorRecord(
+        api="sanitizer", name=item.fields["check_tool"], message=text, role=Role.CAUSE, at=item.at
+    )
+    _begin(state, error, item.at, 0)
+
+
+def _runtime_error(state: _State, item: Item) -> None:
     fields = item.fields
-    if item.kind == "runtime_error":
-        return ErrorRecord(
-            api="sanitizer",
-            name="UndefinedBehaviorSanitizer",
-            message=fields["re_text"],
-            file=fields["re_file"],
-            line=number(fields["re_line"]),
-            role=Role.CAUSE,
-            at=item.at,
-        )
-    return ErrorRecord(
+    error = ErrorRecord(
         api="sanitizer",
-        name=fields["tool"],
-        message=fields["report"],
+        name="UndefinedBehaviorSanitizer",
+        message=fields["re_text"].rstrip(),
+        file=fields["re_file"],
+        line=number(fields.get("re_line") or fields.get("vs_line")),
         role=Role.CAUSE,
         at=item.at,
     )
+    _begin(state, error, item.at, 1)
 
 
-def _signal(item: Item) -> Signal | None:
-    match = _FAULT.match(item.fields.get("report", ""))
+def _minimal(state: _State, item: Item) -> None:
+    error = ErrorRecord(
+        api="sanitizer",
+        name="UndefinedBehaviorSanitizer",
+        message=item.fields["minimal"],
+        role=Role.CAUSE,
+        at=item.at,
+    )
+    _begin(state, error, item.at, 1)
+
+
+def _guarded(state: _State, item: Item) -> None:
+    error = ErrorRecord(api="sanitizer", name="GWP-ASan", role=Role.CAUSE, at=item.at)
+    _begin(state, error, item.at, 0)
+
+
+def _stack_head(state: _State, item: Item) -> None:
+    state.stacks.finish()
+    state.last, state.inlined = None, False
+    if not state.errors:
+        return
+    state.open = True
+    text = item.text.strip()
+    match = _THREAD.search(text)
+    thread_id = (match["id"] or match["main"] or match["in_head"]) if match else None
+    name = (match["name"] or match["quoted"]) if match else None
+    error = state.errors[-1]
+    if size := item.fields.get("size"):
+        state.errors[-1] = replace(error, message=f"{error.message}; {size}")
+    elif error.name == "GWP-ASan" and error.message is None:
+        state.errors[-1] = replace(error, message=text.rstrip(":").removesuffix(" here"))
+    elif match := _RACE.match(text):
+        state.errors[-1] = replace(error, message=f"{error.message}; {match[1]}")
+    else:
+        name = _HEAD_END.sub("", text)[:_HEAD_LENGTH]
+    state.head = (thread_id, name, item.at)
+
+
+def _access(state: _State, item: Item) -> None:
+    if state.errors:
+        error = state.errors[-1]
+        state.errors[-1] = replace(error, message=f"{error.message}; {item.fields['access']}")
+
+
+def _summary(state: _State, item: Item) -> None:
+    state.stacks.finish()
+    state.last, state.open = None, False
+    state.summary = state.summary or item
+
+
+def _summarized(state: _State, item: Item) -> None:
+    """Take the error from the summary, where the report's beginning is not in the text."""
+    text = item.fields["summary"].rstrip()
+    state.errors.append(
+        ErrorRecord(
+            api="sanitizer",
+            name=item.fields["summary_tool"],
+            message=text,
+            role=Role.CAUSE,
+            at=item.at,
+        )
+    )
+    state.signal = state.signal or _signal(text, item.at)
+
+
+def _end(state: _State, _: Item) -> None:
+    state.stacks.finish()
+    state.last, state.open = None, False
+
+
+def _signal(text: str, at: Position) -> Signal | None:
+    match = _FAULT.match(text)
     if not match or match["kind"] not in _SIGNALS:
         return None
-    return named_signal(_SIGNALS[match["kind"]], item.at, fault_address=match["address"])
+    name = _SIGNALS[match["kind"]]
+    # Who sent an abort is told where other signals have their address.
+    address = None if name == "SIGABRT" else match["address"]
+    return named_signal(name, at, fault_address=address)
 
 
-def to_frame(index: int, body: str, item: Item) -> Frame:
-    """Return the frame that stands behind a number in a sanitizer's stack."""
-    text, address, module, offset = body.strip(), None, None, None
-    if match := _MODULE.search(text):
-        module, offset, text = match["module"], match["offset"], text[: match.start()]
-    if match := _ADDRESS.match(text):
-        address, text = match[1], text[match.end() :]
-    function, file, line, column = split_source(text.strip())
-    trust = Trust.DEBUG_INFO if file else Trust.SYMBOL
+def _frame(state: _State, item: Item) -> bool:
+    """Add a frame; False where the line is none of a sanitizer's."""
+    body, printed = item.fields["body"], int(item.fields["index"])
+    if _DEBUGGER.match(body):
+        return False
+    parts = split_symbolized(body)
+    if not _belongs(state, printed, parts):
+        return False
+    if state.last is None or (printed == 0 and not state.inlined):
+        state.shift = 0
+        if state.head:
+            thread_id, name, at = state.head
+            state.stacks.begin(thread_id=thread_id, tid=None, name=name, at=at)
+            state.head = None
+    inlined = "inlined" in item.fields
+    state.stacks.add(_to_frame(printed + state.shift, parts, item.at, inlined=inlined))
+    state.shift += inlined
+    state.last, state.inlined = printed, inlined
+    return True
+
+
+def _belongs(state: _State, printed: int, parts: Symbolized) -> bool:
+    """Tell whether a numbered line is a frame of a sanitizer's stack.
+
+    An address is enough below a heading; a stack that nothing announces has to be complete.
+    """
+    if state.last is not None and printed in (state.last, state.last + 1):
+        return printed == state.last + 1 or state.inlined or printed == 0
+    if parts.address and (state.errors or (state.last is not None and printed > state.last)):
+        return True
+    if parts.address and printed == 0 and (parts.line or parts.offset):
+        return True
+    return printed == 0 and state.open
+
+
+def _to_frame(index: int, parts: Symbolized, at: Position, *, inlined: bool) -> Frame:
+    trust = Trust.DEBUG_INFO if parts.file not in (None, "??") else Trust.SYMBOL
     return Frame(
         index=index,
-        function=function,
-        file=file,
-        line=line,
-        column=column,
-        module=module,
-        offset=offset,
-        address=address,
-        trust=trust if function else Trust.ADDRESS_ONLY,
-        at=item.at,
+        function=parts.function,
+        file=parts.file,
+        line=parts.line,
+        column=parts.column,
+        module=parts.module,
+        offset=parts.offset,
+        address=parts.address,
+        inlined=inlined,
+        trust=trust if parts.function else Trust.ADDRESS_ONLY,
+        at=at,
     )
 
 
-def split_source(text: str) -> tuple[str | None, str | None, int | None, int | None]:
-    """Part `FUNCTION FILE:LINE:COLUMN`, in which the function may hold spaces."""
-    place = _PLACE.search(text)
-    line = column = None
-    head = text
-    if place:
-        line, column = int(place[1]), int(place[2]) if place[2] else None
-        head = text[: place.start()]
-    elif "/" not in text and "\\" not in text:
-        return (text or None), None, None, None
-    for match in _PATH_START.finditer(head):
-        function, file = head[: match.start()], head[match.end() :]
-        if function.count("(") == function.count(")"):
-            return function or None, None if file == "<null>" else file, line, column
-    return (text or None), None, None, None
+def _progress(_: _State, __: Item) -> None:
+    """Leave alone what libFuzzer prints of its progress, which begins like a frame."""
+
+
+_HANDLERS = {
+    "progress": _progress,
+    "report": _report,
+    "failed_check": _failed_check,
+    "runtime_error": _runtime_error,
+    "minimal": _minimal,
+    "guarded": _guarded,
+    "stack_head": _stack_head,
+    "access": _access,
+    "summary": _summary,
+    "end": _end,
+}
 
 
 FORMAT = Format(
     name="sanitizer",
-    title="AddressSanitizer and its relatives, libFuzzer",
-    anchors=("Sanitizer: ", "libFuzzer: ", ": runtime error: "),
+    title="AddressSanitizer and its relatives, libFuzzer, GWP-ASan",
+    anchors=(
+        "Sanitizer: ",
+        "libFuzzer: ",
+        ": runtime error: ",
+        "Sanitizer CHECK failed",
+        "Sanitizer failed to ",
+        "ubsan: ",
+        "GWP-ASan detected",
+        "#0 0x",
+        "INITED",
+        "corp: ",
+        "exec/s",
+    ),
     opens=re.compile(
-        r"[^\n]{0,80}?(?:ERROR|WARNING): ?(?:\w{2,40}Sanitizer|libFuzzer): "
-        r"|\S[^:\n]{0,1000}:\d{1,9}(?::\d{1,6})?: runtime error: |SUMMARY: \w{2,40}Sanitizer: "
+        r"(?=[^\n]{0,170}Sanitizer)[^\n]{0,120}?"
+        r"(?:(?:ERROR|WARNING|FATAL): ?\w{2,40}Sanitizer(?:: | (?=failed to |CHECK ))"
+        r"|Sanitizer:? (?:CHECK failed: |nested bug in |(?:hard|soft) rss limit exh)"
+        r"|SUMMARY: \w{2,40}Sanitizer: )"
+        r"|[^\n]{0,140}(?<=ERROR: |MMARY: )libFuzzer: "
+        r"|[^\n]{0,120}GWP-ASan detected a memory error \*\*\*"
+        r"|(?=[^\n]{0,1100}runtime error: )[^\s:](?:[^:\n]|:(?=[\\/])){0,1000}"
+        r"(?::\d{1,9}(?::\d{1,6})?|\(\d{1,9}(?:,\d{1,6})?\)): runtime error: "
+        r"|#\d{1,12}[ \t]{1,4}(?:INITED|READ|NEW(?:_FUNC)?|REDUCE|RELOAD|pulse|DONE|BINGO"
+        r"|MIN\d{0,2})[ \t]{1,8}(?:cov|ft|units|corp|exec/s|rss|lim)[: ]"
+        r"|ubsan: [a-z][a-z-]{2,60}(?: by 0x[0-9a-fA-F]{1,16})?$"
+        r"|[^\n#]{0,100}#0 0x[0-9a-fA-F]{1,16} in (?![^\n]*\) (?:at|from) \S)"
+        r"[^\n]*(?::\d{1,9}(?::\d{1,6})?|\+0x[0-9a-fA-F]{1,16}\)(?: \(BuildId: [0-9a-f]{1,64}\))?)$"
     ),
     read=_read,
+    before=12,
     after=400,
     reach=600,
 )

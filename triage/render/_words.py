@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from triage.frames.demangle import demangle
 from triage.model.crash import ErrorRecord, Role, Signal, Timing
 from triage.model.position import Origin, Position
 from triage.model.report import Input
@@ -91,8 +92,9 @@ def field_words(field: str) -> str:
 
 
 def function_name(frame: Frame) -> str:
-    """Return a frame's function, or its address where it has none."""
-    return frame.function or frame.address or _NO_NAME
+    """Return a frame's function, demangled, or its address where it has none."""
+    name = frame.function or frame.address or _NO_NAME
+    return demangle(name) or name
 
 
 def frame_place(frame: Frame, *, short: bool) -> str:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from triage.frames.names import file_name
-from triage.signatures.facts import Value, name_forms
+from triage.frames.names import file_name, name_forms
+from triage.frames.paths import tail
+from triage.signatures.facts import Value
 from triage.signatures.fields import FieldType, Op, find_field
 from triage.signatures.regex import MAX_TEXT
 from triage.signatures.rule import Test
@@ -51,8 +52,10 @@ def fits(pattern: str | int | float, value: Value, kind: FieldType) -> bool:
     text = str(value)
     if kind is FieldType.NAME:
         return any(glob_match(pattern, form) for form in name_forms(text))
-    if kind is FieldType.PATH and "/" not in pattern:
-        text = file_name(text)
+    if kind is FieldType.PATH:
+        if "/" not in pattern:
+            return glob_match(pattern, file_name(text))
+        return glob_match(pattern, text) or glob_match(pattern, tail(text))
     return glob_match(pattern, text)
 
 

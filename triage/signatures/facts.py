@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
 
-from triage.frames.names import base_name, plain_name
+from triage.frames.names import name_forms
 from triage.model.crash import Crash, Environment
 from triage.model.position import Position
 from triage.model.stack import Thread
@@ -116,12 +115,6 @@ class Facts:
                     if kind == "frame" and name == "function":
                         texts.update(name_forms(str(value)))
         return texts
-
-
-@lru_cache(maxsize=8192)
-def name_forms(function: str) -> tuple[str, ...]:
-    """Return the forms of a function's name that a pattern may be written for."""
-    return tuple(dict.fromkeys((function, plain_name(function), base_name(function))))
 
 
 def words_of(text: str) -> list[str]:

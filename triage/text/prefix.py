@@ -59,7 +59,11 @@ _PROGRAMS = tuple(map(re.compile, (_SGLANG, _TIME_ALONE, _RANK, _CHILD, _VLLM, _
 _PATTERNS = (*((p, True) for p in _COLLECTORS), *((p, False) for p in _PROGRAMS))
 _MAX_COLUMNS = 4
 _NUMBERS = ("pid", "rank")
-_MAY_BEGIN = re.compile(r"[\[(<0-9A-Za-z]")
+_MAY_BEGIN = re.compile(
+    r"\d\d\d\d-|\d\d/|\[(?:\d|pod/|rank|default)|<\d|\((?:[A-Z]|pid=)"
+    rf"|{_MONTHS} [ \d]|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-"
+    r"|[A-Za-z0-9][\w.-]{0,63} {1,16}\|"
+)
 _RECORD = re.compile(r'\{"(?:log|MESSAGE|stream|time)":')
 _MERGED = re.compile(
     r"(?<=\S)(?=\([A-Z]\w{1,40}(?: \w{1,10}=[\w-]{1,20}){0,4} pid=\d{1,10}\) )"
@@ -69,11 +73,11 @@ _MERGED = re.compile(
 
 def split_prefix(text: str) -> tuple[Prefix, str]:
     """Take the columns off a line and return them with the rest."""
-    if not _MAY_BEGIN.match(text):
-        return NO_PREFIX, text
     found: dict[str, Any] = {}
     collected = False
     for _ in range(_MAX_COLUMNS):
+        if not _MAY_BEGIN.match(text):
+            break
         for pattern, collector in _PATTERNS:
             match = pattern.match(text)
             if match:

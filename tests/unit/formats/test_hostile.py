@@ -36,18 +36,29 @@ UNITS = [
     "runtime error: ", "[FATAL] ", " invoked oom-killer",
 ]  # fmt: skip
 HEADS = {
-    "backtrace_symbols": [
-        "./a(a+0x1)[0x1", "./a(", "./a(+0x1) [0x1]", "[a:1] [ 0] ./a(a+0x1)[0x1]", "  [bt] (0) a(a+",
-        " 1: (a+0x1) [0x1]", "0x1 <a+0x1> at a", "[a:1] *** Process received signal ***",
-        "Signal: A (1)", "PID 1 received SIGSEGV for address: 0x1", "caught signal 1",
+    "art": [
+        "FATAL EXCEPTION: ", "a.b.CException: ", "at a.b(", '"a" prio=5 tid=1 Native', "ANR in a",
+        "01-01 00:00:00.000  1  1 E ", "01-01 00:00:00.000 1-1 ",
+    ],
+    "chromium": [
+        "[1:FATAL:a(1)] ", "[1:1:0101/1.1:FATAL:", "# Fatal error in ", "# a", "FATAL ERROR: v8::",
+        "Received signal 11 ", "ASSERTION FAILED: ", "a(1) : ", "#0 0x1 ", "1: 0x1 ", "1   0x1 ",
+        "\ta [0x1+1] (", "\ta", "#FailureMessage Object: 0x1#0 0x1 ",
+    ],
+    "compute_sanitizer": [
+        "=========     at ", "=========     at 0x1 in ", "=========     by thread (",
+        "=========     Device Frame:", "=========     Host Frame: ",
+        "=========     Host Frame:/a (",
+        "========= Program hit ", "========= Race reported between Write access at ",
+        "========= Invalid __a__ ", "=========     Address 0x1 is ",
+        "=========     and Read access at ",
     ],
     "container": [
         "Failed to initialize NVML: ", "/dev/nvidia", "could not select device driver \"",
     ],
-    "cxx_stack": [
-        "#0    Object \"", "#0    Source \"a\", line 1, in ", "#0  | Source \"a\", line 1, in ",
-        " 0# ", " 0# a at ", "0> a(1): a!", "#0 0x1 in ",
-        "Segmentation fault (Address not mapped to object [",
+    "cosmo": [
+        "error: Uncaught SIGSEGV (SEGV_MAPERR) at 0x1 on ", "a:1: assert(", "cosmoaddr2line a",
+        "00000000000 sp 10000 pc ", "0000000000000000 00000 a", "0x0000000000000000: a at ",
     ],
     "gdb": [
         "#0  ", "#0  0x0 in ", "#1  a (", "Thread 1 (",
@@ -64,13 +75,145 @@ HEADS = {
         "llama_model_loader: - kv   0:   general.architecture str = ", "print_info: arch = ",
         "using device CUDA0 (", "build info ", "ggml_a: failed to allocate ",
     ],
+    "gpu_api": [
+        "CUDA error: ", "CUDA error 1: ", "cudaErrorA", "clFoo failed", "a.cu:1: f: block: [0,",
+    ],
+    "ips": [
+        '{"bug_type" : "', '  "threads" : [', '{"threads":[{"frames":[', "Translated Report (",
+    ],
+    "kernel": [
+        "x[1]: segfault at ", "NVRM: Xid (", "Out of memory: Killed process 1 (",
+        "traps: a[1] trap ",
+    ],
+    "lldb": [
+        "frame #0: 0x00000000 a`", "frame #0: a", "* thread #1, ", "EXC_BAD_ACCESS (code=1",
+        "* thread #1: tid = 1, stop reason = ",
+    ],
+    "macos": [
+        "Exception Type: a", "Thread 0 Crashed:: ", "0   a  0x00000000 ", "1   a a  ",
+        "0x1 - 0x2 a <", "libc++abi: terminating with uncaught exception of type ", "(0x10000",
+        "Assertion failed: (", "a.swift:1: Fatal error: ", "Fatal error: a: file ",
+        "*** Terminating app due to uncaught exception 'a', reason: '", "Thread 0 name: ",
+    ],
+    "openclaw": [
+        "[FATAL] ", "[FATAL] CUDA error 1 (", "[ERROR] clw-llm-crash: LLM backend failed at ",
+        "[INFO] loading model a", "[INFO] device 0: a", "[INFO] backend cuda: device 0: ",
+        "[INFO] OpenClaw claw_inference v1", "[INFO] CLAW_VRAM_LIMIT ",
+    ],
+    "dotnet": [
+        "Unhandled exception. System.A: ", "   at A.B(", " ---> A.B: ", "Exception Info: A.B",
+        "Fatal error. System.",
+    ],
+    "minidump": [
+        "Crash reason:  SIGSEGV", "Thread 0 (crashed)", " 0  a!", " 0  a!b [", " 0  0x1 (unloaded ",
+        "    Found by: inlining", "0|0|", "Crash|a|0x", "Module|a|", '{"crash_info":{"type":"',
+        '{"crash_info":{"a":["\\', "0x00000000 - 0x00000000  a",
+    ],
+    "windows": [
+        "Unhandled exception at 0x1 (", "Unhandled exception at 0x1 in a: 0xC0000005: ", "a.dll!",
+        ">\ta.dll!a(", "[Callstack] 0x00000000 a!", "STACK_TEXT:  ",
+        "00000000`00000000 00000000`00000000 : ", "00000000 00000000 a!", "00000000 00000000 a!b [",
+        "[0x0]   a!", "00 a!", "(1.1): ", "A_B",
+    ],
+    "windows_event": [
+        "a: a.exe, b: 1.0, c: 0x00000000", "a: a.exe, b: 1.", "a: a", "<Data>", "<Data Name=\"",
+        "a: 0x00000000", "P1: ", "a: APPCRASH",
+    ],
+    "windows_runtime": [
+        "exit status 0xc0000005: ", "exit", "Exception 0xc0000005 0x1 0x1 0x", "[WinError -",
+        "Exception: EXCEPTION_A", "Windows fatal exception: ", "Debug Assertion Failed!", "File: a",
+    ],
+    "wine": [
+        "wine: Unhandled page fault on read access to 0x00000000", "=>0 0x00000000 ",
+        "=>0 0x00000000 a+0x1(", "=>0 0x00000000 a [", "wine: Unhandled ",
+    ],
+    "process_end": [
+        "terminate called after throwing an instance of '", "a: b:1: f: Assertion `",
+        "a: b:1: f", "free(): ", "  what():  ", "x: 1 Aborted  ", "zsh: ", "[1] 1 abort ",
+        "terminated by signal ", "killed ", "signal: ", "code=dumped, status=1/", "exit code ",
+        "Assertion failed: a, function a", "*** a Error ",
+    ],
+    "python": [
+        "Traceback (most recent call last):", "File \"", "File \"a\", line 1, in ",
+        "Current thread 0x1 ", "Fatal Python error: ", "  | ", "+-+---- 1 ----",
+        "│ File \"", "Stack (",
+        "Binary file \"a\", at f", "E.E: ", "Exception in thread ", "Windows fatal exception: ",
+    ],
+    "bitsandbytes": ["Error a at line 1 in file ", "Error 1: abcd "],
+    "collect_env": ["PyTorch version: ", "GPU 0: A", "OS: ", "CUDA runtime version: "],
+    "glog": [
+        "F0712 12:00:00.000000 1 a.cc:1] ", "*** SIGSEGV (@0x0) received by PID ", "PC: @ 0x1 ",
+        "    @ 0x1 1 ", "Unhandled exception: N", "*** Signal 11 (SIGSEGV) (0x0) received by PID ",
+        "*** Check failure stack trace: ***",
+    ],
+    "ipython": [
+        "E    Traceback (most recent call last)", "File ~/a.py:1, in f(",
+        "Cell In[1], line 1, in f(",
+        "<ipython-input-1-a> in f(", "---> 1 ", "[a](https://",
+    ],
+    "pyspy": ["Thread 1 (active): \"", "    f (", "Process 1: "],
+    "pystack": [
+        "Traceback for thread 1 [] (most recent call last):", "    (C) File \"a\", line 1, in f (",
+        "The process died due receiving signal SIG",
+    ],
+    "pytest": [
+        "=== FAILURES ===", "E   ", "a.py:1: in ", "a.py:1: E", "___ a ", "    def f(", "_ _ _ ",
+    ],
+    "rich": [
+        "╭─ Traceback (most recent call last) ─╮", "│ /a.py:1 in ", "│ ", "╰─",
+    ],
+    "torch": [
+        "frame #0: f (0x1 in ", "frame #0: f + 0x1 (", "Exception raised from f at a.cpp:1 (",
+        "#1 f from ", "[rank1]:[E1 ProcessGroupNCCL.cpp:1] ", "NCCL WARN ", "Cuda failure '",
+        "a INTERNAL ASSERT FAILED at \"", "00000000000000000000000000000000 c10.dll!f [",
+    ],
+    "trtllm": ["[TensorRT-LLM][ERROR] ", "1    0x1 f", "1    0x1 f(+0x1) [0x1", "[TRT] [E] "],
+    "ucx": [
+        "[a:1:1:1] Caught signal 11 (", " 0 0x0000000000000001 f()  ", "==== backtrace ====",
+        " 0  /a.so(f+0x1) [0x1",
+    ],
+    "vllm": [
+        "Initializing an LLM engine (v1) with config: ", "non-default args: {", "args: Namespace(",
+        "server_args=ServerArgs(", "Using a", "Worker a pid 1 died, exit code: ",
+    ],
+    "sanitizer": [
+        "==1==ERROR: AddressSanitizer: ", "#0 0x1 in ", "a:1:1: runtime error: ", "#0 a",
+        "==1==AddressSanitizer CHECK failed: ", "ubsan: ",
+        "*** GWP-ASan detected a memory error ***",
+        "READ of size 1 ", "freed by thread T0 ", "SUMMARY: AddressSanitizer: ",
+        "#0 0x1 in a /a:1 (",
+    ],
+    "valgrind": [
+        "==1==    at 0x1: ", "==1==    by 0x1: ", "==1== ", "==1== Thread 1",
+        "==1== Invalid read of size 1",
+        "==1== 1 bytes in 1 blocks are ",
+        "==1== Process terminating with default action of signal 1",
+        "==1== Possible data race during read of size 1 at 0x1 by thread #1", "valgrind: a:1 (",
+        "==1==  General Protection Fault", "==1== Memcheck, a",
+    ],
+    "swift": [
+        "*** Program crashed: Aborted at 0x1", "0 0x1 a in ", "0 a in ",
+        "Signal 11: Backtracing from 0x",
+    ],
+    "tombstone": [
+        "pid: 1, tid: 1, name: ", "#00 pc 000000 /a", "#00 pc 000000 /a (", "#0 0x10000 in ",
+        "signal 11 (SIGSEGV), code 1 (", "Abort message: '[FATAL:", "#00 a", "Cause: ",
+        "F/DEBUG   (  1): ", "01-01 00:00:00.000 1-1 ", "Fatal signal 11 (SIGSEGV), ",
+    ],
+    "backtrace_symbols": [
+        "./a(a+0x1)[0x1", "./a(", "./a(+0x1) [0x1]", "[a:1] [ 0] ./a(a+0x1)[0x1]", "  [bt] (0) a(a+",
+        " 1: (a+0x1) [0x1]", "0x1 <a+0x1> at a", "[a:1] *** Process received signal ***",
+        "Signal: A (1)", "PID 1 received SIGSEGV for address: 0x1", "caught signal 1",
+    ],
+    "cxx_stack": [
+        "#0    Object \"", "#0    Source \"a\", line 1, in ", "#0  | Source \"a\", line 1, in ",
+        " 0# ", " 0# a at ", "0> a(1): a!", "#0 0x1 in ",
+        "Segmentation fault (Address not mapped to object [",
+    ],
     "go": [
         "panic: ", "\tpanic: ", "fatal error: ", "[signal SIGSEGV: a code=0x1 addr=0x0 pc=0x1]",
         "goroutine 1 [", "goroutine 1 gp=0x1 m=1 mp=0x1 [", "created by ", "main.f(", "main.(*T).f(",
         "\t/a.go:1 +0x1 fp=0x1 sp=0x1 pc=", "PC=0x1 m=1 sigcode=", "rax    0x", "f(",
-    ],
-    "gpu_api": [
-        "CUDA error: ", "CUDA error 1: ", "cudaErrorA", "clFoo failed", "a.cu:1: f: block: [0,",
     ],
     "hotspot": [
         "#  SIGSEGV (0xb) at pc=0x1, pid=1, tid=", "#  Internal Error (", "# C  [",
@@ -81,10 +224,6 @@ HEADS = {
         "Exception in thread \"", "Exception in thread \"a\" ", "Caused by: ", "\tat a.b(", "\tat a",
         "== Java Exception: ", "a.b.CException: ", "a.b.C", "\t... 1 more",
     ],
-    "kernel": [
-        "x[1]: segfault at ", "NVRM: Xid (", "Out of memory: Killed process 1 (",
-        "traps: a[1] trap ",
-    ],
     "ollama": [
         "time=2025-01-01T00:00:00Z level=ERROR source=server.go:1 msg=",
         "time=2025-01-01T00:00:00Z level=INFO source=routes.go:1 msg=\"server config\" env=\"map[",
@@ -92,26 +231,10 @@ HEADS = {
         "time=2025-01-01T00:00:00Z level=INFO source=gpu.go:1 msg=\"inference compute\" library=cuda name=\"",
         "2025/01/01 00:00:00 server.go:1: ERROR ", "llama runner process has terminated: ",
     ],
-    "openclaw": [
-        "[FATAL] ", "[FATAL] CUDA error 1 (", "[ERROR] clw-llm-crash: LLM backend failed at ",
-        "[INFO] loading model a", "[INFO] device 0: a", "[INFO] backend cuda: device 0: ",
-        "[INFO] OpenClaw claw_inference v1", "[INFO] CLAW_VRAM_LIMIT ",
-    ],
-    "process_end": [
-        "terminate called after throwing an instance of '", "a: b:1: f: Assertion `",
-        "a: b:1: f", "free(): ", "  what():  ", "x: 1 Aborted  ",
-    ],
-    "python": [
-        "Traceback (most recent call last):", "File \"", "File \"a\", line 1, in ",
-        "Current thread 0x1 ", "Fatal Python error: ",
-    ],
     "rust": [
         "thread 'a' panicked at ", "thread 'a' panicked at 'a", "thread 'a' panicked at a:1:1:", "a', a.rs:1",
         "   0: ", "   0:     0x1 - ", "             at a.rs:1", "             at ",
         "━━━ BACKTRACE ━━━", "Error: ", "fatal runtime error: ",
-    ],
-    "sanitizer": [
-        "==1==ERROR: AddressSanitizer: ", "#0 0x1 in ", "a:1:1: runtime error: ",
     ],
 }  # fmt: skip
 
@@ -200,10 +323,54 @@ MANY = {
     "xids": lambda n: f"NVRM: Xid (PCI:1): {n % 9999}, x{n}",
     "kills": lambda n: f"Out of memory: Killed process {n} (p{n})",
     "invoked": lambda n: f"p{n} invoked oom-killer: gfp",
+    "lldb's threads": lambda n: (
+        f"* thread #{n}, stop reason = signal SIGSEGV\n  * frame #0: 0x{n:016x} a`f{n} at a.c:{n}"
+    ),
+    "reported threads": lambda n: f"Thread {n}:: a\n0   a  0x{n:016x} f{n} + 12",
+    "images": lambda n: f"0x{n:x} - 0x{n:x} a{n} (1) <{n:032x}> /usr/lib/a{n}",
+    "JSON entries": lambda n: (
+        f'{{"bug_type":"{n}"}}\n  "threads" : [{{"frames":[{{"imageIndex":0,"symbol":"f{n}"}}]}}],'
+    ),
+    "dumps": lambda n: f"error: Uncaught SIGILL (ILL_X) on a pid {n} tid {n}\n0x{n:016x}: f{n}",
+    "Swift's frames": lambda n: (
+        f"*** Program crashed: Aborted at 0x1 ***\nThread {n} crashed:\n0 0x{n:x} f{n} in a"
+    ),
+    "tombstones": lambda n: (
+        f"pid: {n}, tid: {n}, name: a  >>> a <<<\n#00 pc {n:016x}  /a.so (f{n}+1)"
+    ),
+    "Java's exceptions": lambda n: (
+        f"FATAL EXCEPTION: main\njava.lang.A{n}Error: x\n\tat a.b.c{n}(A.java:{n})"
+    ),
     "reports": lambda n: f"=={n}==ERROR: AddressSanitizer: x{n} y\n    #0 0x{n:x} in f{n} a.c:{n}",
+    "findings": lambda n: (
+        f"========= Invalid __global__ read of size {n}\n"
+        f"=========     at f{n}(int)+0x{n:x} in a.cu:{n}\n"
+        f"=========     Host Frame: g [0x{n:x}] in a"
+    ),
+    "one finding on every thread": lambda n: (
+        f"========= Invalid __global__ read of size 4\n=========     at f(int)+0x1 in a.cu:1\n"
+        f"=========     by thread ({n},0,0) in block (0,0,0)"
+    ),
+    "leaks": lambda n: f"==1== {n} bytes in 1 blocks are lost\n==1==    at 0x{n:X}: f{n} (a.c:{n})",
+    "fatal errors": lambda n: f"[1:FATAL:a.cc({n})] x{n}\n#0 0x{n:x} f{n}",
     "tracebacks": lambda n: (
         f'Traceback (most recent call last):\n  File "a", line {n}, in f{n}\nE{n}Error: x'
     ),
+    "windows exceptions": lambda n: (
+        f"Exception thrown at 0x{n:x} (a.dll) in a.exe: 0xC0{n:06X}: x\n>\ta.dll!f{n}() Line {n}\tC"
+    ),
+    "windbg stacks": lambda n: (
+        f" # Child-SP          RetAddr               Call Site\n"
+        f"00 00000000`{n:08x} 00000000`00000000     a!f{n}+0x1"
+    ),
+    "statuses": lambda n: f"exit status 0xc000{n:04x}",
+    "endings": lambda n: f"./run.sh: line {n}: {n} Segmentation fault",
+    "minidump threads": lambda n: f"Thread {n} (crashed)\n 0  a!f{n} [a.c : {n} + 0x1]",
+    "minidump json": lambda n: (
+        f'{{"crash_info":{{"type":"SIGSEGV"}},"threads":[{{"frames":[{{"function":"f{n}"}}]}}]}}'
+    ),
+    "events": lambda n: f"a: a{n}.exe, b: 1.0, c: 0x{n:08x}\nd: 0xc{n:07x}",
+    "dotnet traces": lambda n: f"Unhandled exception. A.E{n}: x\n   at A.B{n}()",
     "exceptions": lambda n: (
         f"terminate called after throwing an instance of 'E{n}'\n  what():  x{n}"
     ),

@@ -21,7 +21,14 @@ PIECES = [
     '  File "a.py", line 1, in f', "==1==ERROR: AddressSanitizer: x", "nvidia-container-cli: x",
     "free(): x", "a.c:1: fatal error", "CUDA error: out", "a.c:1:1: runtime error: x", "", "\t",
     "SUMMARY: AddressSanitizer: x", "Fatal Python error: x", "[INFO] backend cuda: x", "\r",
-    "\x0b", "\u2028",
+    "\x0b", "\u2028", "Crash reason:  SIGSEGV", " 0  a!f [a.c : 1 + 0x1]", "0|0|a|f|a.c|1|0x1",
+    "Unhandled exception at 0x1 in a.exe: 0xC0000005: x", ">\ta.dll!f() Line 1\tC",
+    "00000000`00000000 00000000`00000000 : 00000000`00000000 : a!f+0x1", "[0x0]   a!f",
+    "a: a.exe, b: 1.0, c: 0x00000000", "d: 0xc0000005", "<Data>a</Data>", "P1: a",
+    "exit status 0xc0000005: x", "Exception 0xc0000005 0x1 0x1 0x1", "exit status 139",
+    "wine: Unhandled illegal instruction", "=>0 0x00000000 f in a (0x00000000)",
+    "Unhandled exception. A.B: x", "   at A.B() in a.cs:line 1", " ---> A.B: x",
+    "zsh: abort  a", "signal: killed", "terminated by signal SIGSEGV", "code=dumped, status=6/ABRT",
 ]  # fmt: skip
 LONG = st.builds(
     lambda head, filler, count, tail: head + filler * count + tail,

@@ -11,7 +11,9 @@ from tests.strategies import reports
 from tests.unit.render.samples import KNOWN, NO_CRASH, SAMPLES, UNKNOWN
 from triage.model.crash import BlamedFrame
 from triage.model.report import Report
+from triage.model.stack import Frame
 from triage.render import RenderOptions, renderers
+from triage.render._words import function_name
 
 Render = Callable[..., str]
 
@@ -111,3 +113,16 @@ def test_a_template_in_a_message_stays_text() -> None:
 def test_a_long_message_does_not_take_long(render: Render) -> None:
     report = replace(NO_CRASH, next_evidence=("x" * (1 << 20), "y z " * (1 << 18)))
     assert len(render("text", report)) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("function", "shown"),
+    [
+        ("_ZN3llm6engine5remapEPKc", "llm::engine::remap"),
+        ("_Zbroken", "_Zbroken"),
+        ("remap_kernel", "remap_kernel"),
+        (None, "0x7f12"),
+    ],
+)
+def test_a_mangled_function_is_shown_as_its_name(function: str | None, shown: str):
+    assert function_name(Frame(index=0, function=function, address="0x7f12")) == shown

@@ -7,7 +7,9 @@ import pytest
 from triage.model.crash import Crash, Engine, Environment
 from triage.model.diagnosis import Level
 from triage.model.position import Position
+from triage.signatures.compare import fits
 from triage.signatures.facts import Facts
+from triage.signatures.fields import FieldType
 from triage.signatures.match import match_condition, match_signature
 
 HOLDS = [
@@ -264,3 +266,22 @@ def test_places_by_the_names_that_readers_use(condition) -> None:
     )
     found = [match_condition(condition(table), facts) for table in tables]
     assert [e.at.line for e in found if e and e.at] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "kind", "expected"),
+    [
+        ("src/*.cu", "/home/runner/work/x/x/src/a.cu", FieldType.PATH, True),
+        ("src/a.cu", "D:\\a\\x\\x\\src\\a.cu", FieldType.PATH, True),
+        ("/home/*/a.cu", "/home/runner/work/x/x/src/a.cu", FieldType.PATH, True),
+        ("a.cu", "/home/runner/work/x/x/src/a.cu", FieldType.PATH, True),
+        ("x/src/a.cu", "/home/runner/work/x/x/src/a.cu", FieldType.PATH, False),
+        ("src/a.cu", "/opt/src/a.cu", FieldType.PATH, False),
+        ("ns::f", "_ZN2ns1fEv", FieldType.NAME, True),
+        ("f", "_ZN2ns1fEv", FieldType.NAME, True),
+        ("_ZN2ns1f*", "_ZN2ns1fEv", FieldType.NAME, True),
+        ("ns::g", "_ZN2ns1fEv", FieldType.NAME, False),
+    ],
+)
+def test_names_and_paths_fit_in_every_form(pattern, value, kind, expected) -> None:
+    assert fits(pattern, value, kind) is expected
