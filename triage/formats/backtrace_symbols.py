@@ -57,7 +57,9 @@ class _State:
                 Thread(frames=tuple(run.frames), frames_omitted=run.omitted, at=run.frames[0].at)
             )
 
-    def add(self, item: Item, frame: Frame, *, host: str | None, printed: str | None, sure: bool) -> None:
+    def add(
+        self, item: Item, frame: Frame, *, host: str | None, printed: str | None, sure: bool
+    ) -> None:
         """Add a frame to the run of its process, or begin a new run."""
         row = item.at.line or 0
         run = self.runs.get(host)

@@ -6,6 +6,7 @@ that were inlined into it one number, and puts lines of source between them.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field, replace
 
@@ -35,6 +36,7 @@ _CODES = {
 _SNIPPET = 16  # lines of source that may stand between two frames
 _ADDRESS = re.compile(r" ?\[(0x[0-9a-fA-F]{1,16})\]$")
 _PLACE = re.compile(r":(\d{1,9})$")
+_TRACE_PLACE = re.compile(r":(\d{1,9})(?::(\d{1,6}))?[ \t]*$")
 
 
 @dataclass(slots=True)
@@ -75,15 +77,11 @@ class _State:
         if self.frames:
             entries = self.frames[::-1] if self.outermost_first else self.frames
             numbers = [n for n, _ in entries]
-            if any(a >= b for a, b in zip(numbers, numbers[1:], strict=False)):
+            if any(a >= b for a, b in itertools.pairwise(numbers)):
                 numbers = list(range(len(numbers)))
-            frames = [
-                replace(f, index=n) for n, (_, f) in zip(numbers, entries, strict=True)
-            ]
+            frames = [replace(f, index=n) for n, (_, f) in zip(numbers, entries, strict=True)]
             head = self.head or Thread(at=frames[-1 if self.outermost_first else 0].at)
-            self.threads.append(
-                replace(head, frames=tuple(frames), frames_omitted=self.omitted)
-            )
+            self.threads.append(replace(head, frames=tuple(frames), frames_omitted=self.omitted))
         self.frames, self.omitted, self.head, self.outermost_first = [], 0, None, False
 
 
@@ -225,16 +223,19 @@ def _trace(state: _State, item: Item) -> None:
     fields, row = item.fields, item.at.line or 0
     if not state.frames and row - state.cpptrace != 1:
         return
+    text = fields.get("t_function", "")
+    function, _, place = text.rpartition(" at ") if " at " in text else (text, "", "")
+    known = _TRACE_PLACE.search(place)
     frame = Frame(
         index=0,
-        function=_name(fields.get("t_function") or ""),
-        file=fields["t_file"] if fields.get("t_line") else None,
-        line=number(fields.get("t_line")),
-        column=number(fields.get("t_column")),
-        module=None if fields.get("t_line") else fields["t_file"],
+        function=_name(function),
+        file=place[: known.start()] if known else None,
+        line=number(known[1]) if known else None,
+        column=number(known[2]) if known else None,
+        module=fields.get("t_module") or (place if place and not known else None),
         address=fields.get("t_address"),
         inlined="t_inlined" in fields,
-        trust=Trust.DEBUG_INFO if fields.get("t_line") else Trust.SYMBOL,
+        trust=Trust.DEBUG_INFO if known else Trust.SYMBOL,
         at=item.at,
     )
     state.add(int(fields["t_index"]), frame, item, gap=_SNIPPET)

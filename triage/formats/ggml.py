@@ -181,9 +181,7 @@ def _opencl(state: _State, item: Item) -> None:
 def _sycl(state: _State, item: Item) -> None:
     code, name = number(item.fields["sycl_code"]), item.fields["sycl_name"]
     message = item.text.strip()
-    state.errors.append(
-        ErrorRecord(api="sycl", code=code, name=name, message=message, at=item.at)
-    )
+    state.errors.append(ErrorRecord(api="sycl", code=code, name=name, message=message, at=item.at))
 
 
 def _load(state: _State, item: Item) -> None:

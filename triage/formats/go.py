@@ -57,7 +57,8 @@ class _Dump:
             mine = [n for n in stacks if self.machines[n] == self.machine]
             mine = mine or [n for n in stacks if self.machines[n] is None]
             users = [n for n in mine if self.threads[n].id != "0"]
-            return (users or mine or [None])[0]
+            mine = users or mine
+            return mine[0] if mine else None
         first = next((n for n in stacks if self.machines[n] in (self.machine, None)), None)
         return first if first is not None and first == 0 else None
 
@@ -213,9 +214,7 @@ def _nested(state: _State, item: Item) -> None:
         _error(state, "panic", message, item.at, Role.CONSEQUENCE)
 
 
-def _error(
-    state: _State, name: str, message: str, at: Position, role: Role = Role.UNCLEAR
-) -> None:
+def _error(state: _State, name: str, message: str, at: Position, role: Role = Role.UNCLEAR) -> None:
     text = _RECOVERED.sub("", message.rstrip())
     state.errors.append(ErrorRecord(api="go", name=name, message=text, role=role, at=at))
 

@@ -27,7 +27,9 @@ _NATIVE = re.compile(
     r"(?: {1,4}(?P<function>\S[^\n]*?))?(?: {1,4}\((?P<file>[^():\n]{1,300}):(?P<line>\d{1,9})\))?$"
 )
 _OFFSET = re.compile(r"\+0x[0-9a-f]{1,16}$")
-_COMPILED = re.compile(r"(?:\d{1,9}%? {1,4})?(?:(?:[cC][12]|jvmci|aot) )?(?P<method>[^\s(]{1,2000}\(\S{0,2000})")
+_COMPILED = re.compile(
+    r"(?:\d{1,9}%? {1,4})?(?:(?:[cC][12]|jvmci|aot) )?(?P<method>[^\s(]{1,2000}\(\S{0,2000})"
+)
 _INTERPRETED = re.compile(r"(?P<method>[^\s(]{1,2000}\(\S{0,2000}?)(?:\+\d{1,9})?(?: \S{1,200})?$")
 
 
@@ -50,7 +52,7 @@ def _read(region: Region) -> Fragment:
     source = reading(region, "hotspot")
     for item in source.items():
         _HANDLERS[item.kind](state, item)
-    threads = []
+    threads: list[Thread] = []
     stack = state.native or state.problem
     for frames, kind in ((stack, ThreadKind.HOST), (state.java, ThreadKind.JAVA)):
         if frames:
@@ -185,7 +187,7 @@ def _add(state: _State, item: Item, kind: str, body: str) -> None:
 def _native_frame(body: str) -> Frame:
     match = _NATIVE.match(body)
     if match is None:
-        address = body.split()[0]
+        address = body.split(maxsplit=1)[0]
         return Frame(
             index=0,
             address=address if address.startswith("0x") else None,
@@ -207,7 +209,7 @@ def _native_frame(body: str) -> Frame:
 def _java_frame(kind: str, body: str) -> Frame:
     pattern = _COMPILED if kind in "JA" else _INTERPRETED
     match = pattern.match(body)
-    function = match["method"] if match else body.split(" ")[0]
+    function = match["method"] if match else body.split(" ", maxsplit=1)[0]
     return Frame(index=0, function=function or None, trust=Trust.SYMBOL)
 
 

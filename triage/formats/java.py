@@ -7,7 +7,7 @@ above it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from triage.formats._base import Format, Item, Region, reading
 from triage.formats._stacks import MAX_FRAMES

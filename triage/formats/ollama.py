@@ -13,24 +13,64 @@ from typing import Any
 
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._ggml_facts import quantization
-from triage.model.crash import Engine, Environment, ErrorRecord, Fragment, Gpu, ModelFile, Role, Signal
+from triage.model.crash import (
+    Engine,
+    Environment,
+    ErrorRecord,
+    Fragment,
+    Gpu,
+    ModelFile,
+    Role,
+    Signal,
+)
 from triage.model.evidence import Evidence
 from triage.model.position import Position
 
 _SOURCES = frozenset(
-    "server.go sched.go routes.go gpu.go runner.go ggml.go images.go types.go memory.go cache.go"
-    " amd_linux.go amd_windows.go device.go payload.go common.go download.go backend.go llm.go"
-    " causal.go ollamarunner.go cpu_common.go ext_server_common.go dyn_ext_server.go llama.go"
-    " amd_common.go cuda_common.go path.go model.go transport.go cpu_linux.go app.go".split()
+    [
+        "server.go",
+        "sched.go",
+        "routes.go",
+        "gpu.go",
+        "runner.go",
+        "ggml.go",
+        "images.go",
+        "types.go",
+        "memory.go",
+        "cache.go",
+        "amd_linux.go",
+        "amd_windows.go",
+        "device.go",
+        "payload.go",
+        "common.go",
+        "download.go",
+        "backend.go",
+        "llm.go",
+        "causal.go",
+        "ollamarunner.go",
+        "cpu_common.go",
+        "ext_server_common.go",
+        "dyn_ext_server.go",
+        "llama.go",
+        "amd_common.go",
+        "cuda_common.go",
+        "path.go",
+        "model.go",
+        "transport.go",
+        "cpu_linux.go",
+        "app.go",
+    ]
 )
-_PAIR = re.compile(r'(?P<key>[A-Za-z_][\w.]{0,60})=(?P<value>"(?:[^"\\]|\\.){0,4000}"|[^\s"]{0,1000})')
+_PAIR = re.compile(
+    r'(?<![\w.])(?P<key>[A-Za-z_][\w.]{0,60})=(?P<value>"(?:[^"\\]|\\.){0,4000}"|[^\s"]{0,1000})'
+)
 _VARIABLE = re.compile(r"(?<![^\s\[])(?P<name>[A-Z][A-Z0-9_]{2,60}|https?_proxy|no_proxy):")
 _VERSION = re.compile(r"\(version (?P<version>[\w.+-]{1,40})\)")
 _SIZE = re.compile(r"(?P<count>\d{1,9}(?:\.\d{1,4})?) (?P<unit>MiB|GiB|TiB)")
 _SCALE = {"MiB": 1, "GiB": 1024, "TiB": 1024 * 1024}
 _SIGNAL = re.compile(
-    r"(?<!\w)signal: (?P<words>aborted|abort trap|segmentation fault|killed|illegal instruction|bus error"
-    r"|floating point exception|trace/breakpoint trap)"
+    r"(?<!\w)signal: (?P<words>aborted|abort trap|segmentation fault|killed|illegal instruction"
+    r"|bus error|floating point exception|trace/breakpoint trap)"
 )
 _SIGNALS = {
     "aborted": "SIGABRT",
@@ -43,8 +83,19 @@ _SIGNALS = {
     "trace/breakpoint trap": "SIGTRAP",
 }
 _OPTIONS = frozenset(
-    "model ctx-size batch-size n-gpu-layers threads parallel kv-cache-type flash-attn tensor-split"
-    " no-mmap main-gpu".split()
+    [
+        "model",
+        "ctx-size",
+        "batch-size",
+        "n-gpu-layers",
+        "threads",
+        "parallel",
+        "kv-cache-type",
+        "flash-attn",
+        "tensor-split",
+        "no-mmap",
+        "main-gpu",
+    ]
 )
 
 
@@ -189,7 +240,7 @@ def _command(state: _State, at: Position, text: str) -> None:
         words = text.split()
     state.command = tuple(words)
     state.where["environment.command_line"] = at
-    for word, value in zip(words, [*words[1:], "--"], strict=True):
+    for word, value in zip(words, [*words[1:], "--"], strict=False):
         name = word.removeprefix("--")
         if word.startswith("--") and name in _OPTIONS:
             state.options[name] = "true" if value.startswith("--") else value
