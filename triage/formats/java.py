@@ -170,6 +170,7 @@ FORMAT = Format(
     title="Java's exceptions",
     anchors=(
         ".java:",
+        ".java)",
         ".kt:",
         ".scala:",
         "(Native Method)",

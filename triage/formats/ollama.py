@@ -26,40 +26,10 @@ from triage.model.crash import (
 from triage.model.evidence import Evidence
 from triage.model.position import Position
 
-_SOURCES = frozenset(
-    [
-        "server.go",
-        "sched.go",
-        "routes.go",
-        "gpu.go",
-        "runner.go",
-        "ggml.go",
-        "images.go",
-        "types.go",
-        "memory.go",
-        "cache.go",
-        "amd_linux.go",
-        "amd_windows.go",
-        "device.go",
-        "payload.go",
-        "common.go",
-        "download.go",
-        "backend.go",
-        "llm.go",
-        "causal.go",
-        "ollamarunner.go",
-        "cpu_common.go",
-        "ext_server_common.go",
-        "dyn_ext_server.go",
-        "llama.go",
-        "amd_common.go",
-        "cuda_common.go",
-        "path.go",
-        "model.go",
-        "transport.go",
-        "cpu_linux.go",
-        "app.go",
-    ]
+_SOURCE = re.compile(
+    r"(?:server|sched|routes|gpu|runner|ggml|images|types|memory|cache|device|payload|common|download"
+    r"|backend|llm|llama|causal|model|path|app|cpu_common|cpu_linux|cuda_common|amd_\w{5,8}"
+    r"|ollamarunner|ext_server_common|dyn_ext_server)\.go"
 )
 _PAIR = re.compile(
     r'(?<![\w.])(?P<key>[A-Za-z_][\w.]{0,60})=(?P<value>"(?:[^"\\]|\\.){0,4000}"|[^\s"]{0,1000})'
@@ -82,20 +52,9 @@ _SIGNALS = {
     "floating point exception": "SIGFPE",
     "trace/breakpoint trap": "SIGTRAP",
 }
-_OPTIONS = frozenset(
-    [
-        "model",
-        "ctx-size",
-        "batch-size",
-        "n-gpu-layers",
-        "threads",
-        "parallel",
-        "kv-cache-type",
-        "flash-attn",
-        "tensor-split",
-        "no-mmap",
-        "main-gpu",
-    ]
+_OPTION = re.compile(
+    r"model|ctx-size|batch-size|n-gpu-layers|threads|parallel|kv-cache-type|flash-attn"
+    r"|tensor-split|no-mmap|main-gpu"
 )
 
 
@@ -126,7 +85,7 @@ def _read(region: Region) -> Fragment:
         else:
             old = item.kind == "old_record"
             prefix = "old_" if old else ""
-            if item.fields[f"{prefix}source"] in _SOURCES:
+            if _SOURCE.fullmatch(item.fields[f"{prefix}source"]):
                 state.engine_at = state.engine_at or item
                 _record(state, item, item.fields[f"{prefix}said"])
     if state.engine_at is None:
@@ -242,7 +201,7 @@ def _command(state: _State, at: Position, text: str) -> None:
     state.where["environment.command_line"] = at
     for word, value in zip(words, [*words[1:], "--"], strict=False):
         name = word.removeprefix("--")
-        if word.startswith("--") and name in _OPTIONS:
+        if word.startswith("--") and _OPTION.fullmatch(name):
             state.options[name] = "true" if value.startswith("--") else value
             state.where[f"option.{name}"] = at
     if "model" in state.options:
