@@ -17,6 +17,7 @@ _TYPE = re.compile(
 _SIZES = {"Extra small": "_XS", "Extra Small": "_XS", "Small": "_S", "Medium": "_M", "Large": "_L"}
 _BYTES = re.compile(r"(?P<count>\d{1,9}(?:\.\d{1,6})?) (?P<unit>KiB|MiB|GiB|TiB|MB|GB)")
 _UNITS = {"KiB": 10, "MiB": 20, "MB": 20, "GiB": 30, "GB": 30, "TiB": 40}
+_MAX_GPUS = 64
 _SETTINGS = {
     "n_ctx": "ctx-size",
     "n_batch": "batch-size",
@@ -57,6 +58,8 @@ class Facts:
             if known.name == gpu.name and known.memory_free is None and gpu.memory_free:
                 self.gpus[n] = replace(known, memory_free=gpu.memory_free)
                 return
+        if len(self.gpus) >= _MAX_GPUS:
+            return
         self.gpus.append(gpu)
         for name in ("name", "compute_capability", "memory_total", "memory_free"):
             if getattr(gpu, name) is not None:

@@ -23,22 +23,32 @@ _BLOCK = 4  # lines that an error and its place are apart at most
 
 @dataclass(slots=True)
 class _State:
-    """The errors read so far."""
+    """The errors read so far, with the places of the checks among them."""
 
     errors: list[ErrorRecord] = field(default_factory=list)
+    places: dict[tuple[str, str | None], int] = field(default_factory=dict)
+    first: dict[str, int] = field(default_factory=dict)
 
     def check(self, text: str, file: str | None, line: str | None, at: Position) -> None:
         """Record a failed check; what other workers print of it only counts."""
         message = f"GGML_ASSERT({text}) failed"
-        for n, known in enumerate(self.errors):
-            if known.message == message and (file is None or known.file in (None, file)):
-                self.errors[n] = replace(
-                    known,
-                    file=known.file or file,
-                    line=known.line or number(line),
-                    count=known.count + 1,
-                )
-                return
+        place = self.places.get((message, file))
+        if place is None and file is not None:
+            place = self.places.get((message, None))
+        elif place is None:
+            place = self.first.get(message)
+        if place is not None:
+            known = self.errors[place]
+            self.errors[place] = replace(
+                known,
+                file=known.file or file,
+                line=known.line or number(line),
+                count=known.count + 1,
+            )
+            self.places[message, file] = place
+            return
+        self.places[message, file] = len(self.errors)
+        self.first.setdefault(message, len(self.errors))
         role = Role.CONSEQUENCE if text == '!"CUDA error"' and self.errors else Role.UNCLEAR
         self.errors.append(
             ErrorRecord(
@@ -189,7 +199,7 @@ def _load(state: _State, item: Item) -> None:
     fields = item.fields
     text = fields["load"].strip()
     if text.startswith(("failed to initialize CUDA: ", "failed to initialize ROCm: ")):
-        api = "cuda" if "CUDA" in text[:22] else "hip"
+        api = "cuda" if text.startswith("failed to initialize CUDA") else "hip"
         state.errors.append(described_error(api, text.partition(": ")[2], item.at))
         return
     again = text.startswith(("failed to load", "unable to load")) and bool(state.errors)
@@ -261,7 +271,14 @@ FORMAT = Format(
         "llama_context: ",
         "Welcome to KoboldCpp",
         "llama.cpp:",
-        "support",
+        "whisper.cpp:",
+        "clip.cpp:",
+        "ggml.c:",
+        ".cu:",
+        ".cuh:",
+        "not implemented",
+        " not support",
+        "unsupported",
     ),
     opens=re.compile(
         r"[^\n]{0,200}?(?:GGML_ASSERT[(:]|current device: -?\d"

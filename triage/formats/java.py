@@ -55,7 +55,8 @@ def _read(region: Region) -> Fragment:
     for n, chain in enumerate(chains):
         failed = _root(chain)
         threads += [_thread(b, crashed=n == 0 and b is failed) for b in chain if b.frames]
-        errors += [_error(b, chain) for b in chain if b.name]
+        alone = len([b for b in chain if b.kind != "suppressed"]) == 1
+        errors += [_error(b, None if alone else b is failed) for b in chain if b.name]
     return Fragment(
         dialect="java",
         threads=tuple(threads),
@@ -86,10 +87,10 @@ def _thread(block: _Block, *, crashed: bool) -> Thread:
     )
 
 
-def _error(block: _Block, chain: list[_Block]) -> ErrorRecord:
+def _error(block: _Block, cause: bool | None) -> ErrorRecord:
     role = Role.UNCLEAR
-    if len([b for b in chain if b.kind != "suppressed"]) > 1:
-        role = Role.CAUSE if block is _root(chain) else Role.CONSEQUENCE
+    if cause is not None:
+        role = Role.CAUSE if cause else Role.CONSEQUENCE
     return ErrorRecord(api="java", name=block.name, message=block.message, role=role, at=block.at)
 
 

@@ -32,9 +32,7 @@ class TestRecordings:
             re.MULTILINE,
         )
         (thread,) = crash_of(f"backtrace_symbols/{name}.stderr").threads
-        assert [
-            (f.module, f.function or "", f.offset, f.address) for f in thread.frames
-        ] == printed
+        assert [(f.module, f.function or "", f.offset, f.address) for f in thread.frames] == printed
         assert [f.index for f in thread.frames] == list(range(len(printed)))
         assert thread.crashed
 
@@ -108,7 +106,7 @@ class TestForms:
 
     def test_catchsegv(self):
         crash = read(
-            "*** Segmentation fault\nRegister dump:\n\n RAX: 0000000000000000   RBX: 0000000000000000\n"
+            "*** Segmentation fault\nRegister dump:\n\n RAX: 0000000000000000\n"
             " Trap: 0000000e   Error: 00000004   OldMask: 00000000   CR2: 00000018\n\n"
             "Backtrace:\n./x(f+0x4)[0x401136]\n\nMemory map:\n\n00400000-00401000 r--p 00000000 x\n"
         )

@@ -37,12 +37,17 @@ class TestHotspot:
             ("Demo.main([Ljava/lang/String;)V", None, None),
             ("~StubRoutines::call_stub", None, None),
             (
-                "JavaCalls::call_helper(JavaValue*, methodHandle const&, JavaCallArguments*, JavaThread*)",
+                (
+                    "JavaCalls::call_helper(JavaValue*, methodHandle const&, "
+                    "JavaCallArguments*, JavaThread*)"
+                ),
                 "libjvm.so", "0x8282d2",
             ),
             (
-                "jni_invoke_static(JNIEnv_*, JavaValue*, _jobject*, JNICallType, _jmethodID*, "
-                "JNI_ArgumentPusher*, JavaThread*) [clone .constprop.1]",
+                (
+                    "jni_invoke_static(JNIEnv_*, JavaValue*, _jobject*, JNICallType, _jmethodID*, "
+                    "JNI_ArgumentPusher*, JavaThread*) [clone .constprop.1]"
+                ),
                 "libjvm.so", "0x8c00aa",
             ),
             ("jni_CallStaticVoidMethod", "libjvm.so", "0x8d1a1f"),
@@ -85,7 +90,9 @@ class TestHotspot:
         ],
     )
     def test_frame(self, line: str, frame: tuple[str | None, ...]):
-        crash = read(f"Native frames: (J=compiled Java code)\n{line}\n\nC  [x+0x1]  not_a_frame+0x1")
+        crash = read(
+            f"Native frames: (J=compiled Java code)\n{line}\n\nC  [x+0x1]  not_a_frame+0x1"
+        )
         (thread,) = crash.threads
         assert [(f.function, f.file, f.line, f.module) for f in thread.frames] == [frame]
 
@@ -153,9 +160,7 @@ class TestExceptions:
         lines = text_of(f"java/{name}.stderr").split("\n")
         whole = [f.function for t in crash_of(f"java/{name}.stderr").threads for f in t.frames]
         for end in range(len(lines)):
-            found = [
-                f.function for t in read("\n".join(lines[:end])).threads for f in t.frames
-            ]
+            found = [f.function for t in read("\n".join(lines[:end])).threads for f in t.frames]
             assert found == whole[: len(found)]
 
     @pytest.mark.parametrize(
@@ -164,7 +169,7 @@ class TestExceptions:
             ("\tat a.b.C.d(C.java:12)", ("a.b.C.d", "C.java", 12)),
             ("    at a.b.C.<init>(C.java)", ("a.b.C.<init>", "C.java", None)),
             ("at a.C.d(Native Method)", ("a.C.d", None, None)),
-            ("  at app//a.C$$Lambda$14/0x08.run(Unknown Source)", ("app//a.C$$Lambda$14/0x08.run", None, None)),
+            ("  at app//a.C$$L$1/0x08.run(Unknown Source)", ("app//a.C$$L$1/0x08.run", None, None)),
             ("\tat a.C.d(C.kt:5) ~[app.jar:1.0]", ("a.C.d", "C.kt", 5)),
             ("\tat java.base@17.0.1/a.C.d(C.java:5)", ("java.base@17.0.1/a.C.d", "C.java", 5)),
         ],
@@ -175,7 +180,9 @@ class TestExceptions:
         assert [(e.name, e.message) for e in crash.errors] == [("a.b.OddException", "why")]
 
     def test_fuzzer(self):
-        crash = read("== Java Exception: java.lang.Error: x\n\tat a.Fuzz.f(Fuzz.java:3)\n== libFuzzer")
+        crash = read(
+            "== Java Exception: java.lang.Error: x\n\tat a.Fuzz.f(Fuzz.java:3)\n== libFuzzer"
+        )
         assert [(e.name, e.message) for e in crash.errors] == [("java.lang.Error", "x")]
 
     @pytest.mark.parametrize(
