@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from triage.model.position import Position
@@ -21,11 +22,13 @@ _ANY = object()
 class Stacks:
     """The threads of one region while it is being read.
 
-    `crashed_id` is the thread that the debugger says got the signal; `device_frame` is a device
-    function that was printed apart from its stack and goes on top of the next GPU stack.
+    `crashed_id` is the thread that the debugger says got the signal; `selected` heads a stack that
+    comes without a heading; `device_frame` is a device function that was printed apart from its
+    stack and goes on top of the next GPU stack.
     """
 
     crashed_id: str | None = None
+    selected: Thread | None = None
     device_frame: Frame | None = None
     _done: list[Thread] = field(default_factory=list)
     _head: Thread | None = None
@@ -36,8 +39,12 @@ class Stacks:
         self, *, thread_id: str | None, tid: int | None, name: str | None, at: Position
     ) -> None:
         """Start a thread whose heading was printed."""
+        self.head(Thread(id=thread_id, tid=tid, name=name, at=at))
+
+    def head(self, head: Thread) -> None:
+        """Start a thread of which more is known than its heading says."""
         self.finish()
-        self._head = Thread(id=thread_id, tid=tid, name=name, at=at)
+        self._head = head
 
     def add(self, frame: Frame) -> None:
         """Add a frame; an index that does not rise starts a new stack."""
@@ -48,11 +55,19 @@ class Stacks:
         else:
             self._omitted += 1
 
+    def current(self) -> Sequence[Frame]:
+        """Return the frames of the stack that is being read."""
+        return self._frames
+
     def finish(self) -> None:
         """Close the stack that is being read."""
         if self._frames or self._head:
-            head = self._head or Thread(at=self._frames[0].at)
+            head = self._head or self.selected or Thread(at=self._frames[0].at)
+            if head.kind is ThreadKind.GPU:
+                self._frames = [replace(f, kind=FrameKind.GPU) for f in self._frames]
             gpu = bool(self._frames) and self._frames[0].kind is FrameKind.GPU
+            if gpu and head is self.selected and head.kind is not ThreadKind.GPU:
+                head = Thread(at=self._frames[0].at)
             frames = self._with_device_frame() if gpu else tuple(self._frames)
             self._done.append(
                 replace(
@@ -63,6 +78,10 @@ class Stacks:
                 )
             )
         self._head, self._frames, self._omitted = None, [], 0
+
+    def has_gpu(self) -> bool:
+        """Tell whether a stack of the GPU was read."""
+        return any(thread.kind is ThreadKind.GPU for thread in self._done)
 
     def _with_device_frame(self) -> tuple[Frame, ...]:
         top = self.device_frame
@@ -78,24 +97,46 @@ class Stacks:
     def threads(self) -> tuple[Thread, ...]:
         """Return every thread once, the crashed one marked."""
         kept = _Kept()
-        for thread in self._done:
+        current = None
+        for thread in self._without_excerpts():
             if thread.frames or thread.id is not None:
-                kept.add(thread)
-        crashed = self._crashed(kept.threads)
+                place = kept.add(thread)
+                if thread.id is None:
+                    current = place
+        crashed = self._crashed(kept.threads, current)
         return tuple(replace(t, crashed=n == crashed) for n, t in enumerate(kept.threads))
 
-    def _crashed(self, threads: list[Thread]) -> int | None:
+    def _without_excerpts(self) -> Iterable[Thread]:
+        """Yield the stacks, less those frames that were looked at again one by one."""
+        if not any(map(_is_excerpt, self._done)):
+            return self._done
+        whole = {_key(frame) for t in self._done if not _is_excerpt(t) for frame in t.frames}
+        return [
+            t
+            for t in self._done
+            if not (_is_excerpt(t) and all(_key(frame) in whole for frame in t.frames))
+        ]
+
+    def _crashed(self, threads: list[Thread], current: int | None) -> int | None:
+        """Return the thread that failed; `current` is the last one that was shown unasked."""
         gpu = [n for n, t in enumerate(threads) if t.kind is ThreadKind.GPU]
         if gpu:
-            return gpu[0]
+            return next((n for n in gpu if threads[n].id == self.crashed_id), gpu[0])
         if self.crashed_id is not None:
             for n, thread in enumerate(threads):
                 if thread.id == self.crashed_id:
                     return n
-        anonymous = [n for n, t in enumerate(threads) if t.id is None and t.frames]
-        if anonymous:
-            return anonymous[-1]
+        if current is not None:
+            return current
         return 0 if len(threads) == 1 else None
+
+
+def _is_excerpt(thread: Thread) -> bool:
+    return bool(thread.frames) and thread.frames[0].index > 0 and thread.id is None
+
+
+def _key(frame: Frame) -> tuple[object, ...]:
+    return frame.index, frame.function, frame.line, frame.address
 
 
 class _Kept:
@@ -105,8 +146,8 @@ class _Kept:
         self.threads: list[Thread] = []
         self._places: dict[tuple[object, ...], list[int]] = defaultdict(list)
 
-    def add(self, thread: Thread) -> None:
-        """Add a thread unless it repeats one."""
+    def add(self, thread: Thread) -> int:
+        """Add a thread unless it repeats one; return its place."""
         for n in self._candidates(thread):
             other = self.threads[n]
             if thread.id is not None and other.id is not None and thread.id != other.id:
@@ -114,11 +155,17 @@ class _Kept:
             if _same_stack(other.frames, thread.frames):
                 longer = thread if len(thread.frames) >= len(other.frames) else other
                 named = thread if thread.id is not None else other
-                self.threads[n] = replace(longer, id=named.id, tid=named.tid, name=named.name)
+                self.threads[n] = replace(
+                    longer,
+                    id=named.id,
+                    tid=named.tid or other.tid,
+                    name=named.name or other.name,
+                )
                 self._remember(self.threads[n], n)
-                return
+                return n
         self._remember(thread, len(self.threads))
         self.threads.append(thread)
+        return len(self.threads) - 1
 
     def _candidates(self, thread: Thread) -> list[int]:
         """Return the places of threads that begin with the same frame, as far as they are kept."""

@@ -2,317 +2,364 @@
 
 What is odd about it: a frame can be wrapped over lines; `bt` is often followed by
 `thread apply all bt`, so that one stack stands there twice; a debugger prints the current frame
-alone when it stops; and cuda-gdb names the faulting device function only in the line about the
-exception, not in the stack trace that follows.
+alone when it stops; and all of it may stand behind prompts, quotes and a pager's questions.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from triage.formats._base import Format, Item, Region, named_signal, number, reading
+from lark import Token, Tree
+
+from triage.formats._base import Format, Reading, Region, named_signal, reading
+from triage.formats._cuda_gdb import Device
+from triage.formats._gdb_frames import FrameBlocks, cut_in_place, to_frame
+from triage.formats._gdb_lines import tidy
+from triage.formats._gdb_signals import QUIET, from_siginfo, numbered, thread_of
 from triage.formats._stacks import Stacks
 from triage.frames.split import SplitFrame, split_frame
-from triage.model.crash import (
-    Environment,
-    ErrorRecord,
-    Fragment,
-    ReportWarning,
-    Role,
-    Signal,
-)
+from triage.model.crash import Environment, Fragment, ReportWarning, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, FrameKind, Trust
+from triage.model.stack import FrameKind
 from triage.text.decode import MAX_LINE
 
-_EXCEPTION = re.compile(r"CUDA_EXCEPTION_(\d{1,3})$")
-_EXCEPTIONS = {
-    "Lane Illegal Address": 1, "Lane User Stack Overflow": 2, "Device Hardware Stack Overflow": 3,
-    "Warp Illegal Instruction": 4, "Warp Out-of-range Address": 5, "Warp Misaligned Address": 6,
-    "Warp Invalid Address Space": 7, "Warp Invalid PC": 8, "Warp Hardware Stack Overflow": 9,
-    "Device Illegal Address": 10, "Lane Misaligned Address": 11, "Warp Assert": 12,
-    "Lane Syscall Error": 13, "Warp Illegal Address": 14,
-}  # fmt: skip
-_WRAP_LIMIT = 12
-_DEVICE_CLONE = re.compile(r"\s*\[clone (?P<kernel>[^\]]{1,2000})\]$")
+_STOPPED = re.compile(r"(?:0x[0-9a-fA-F]{1,16} in )?[^\s\[#0-9][^\n]*")
+_PLACE = re.compile(r"[ \t]{0,40}(?:at|from) ")
+_CODE = re.compile(r"si_code = (-?\d{1,9})")
+_FAULT = re.compile(r"si_addr = (0x[0-9a-fA-F]{1,16})")
 
 
 @dataclass(slots=True)
 class _State:
-    stacks: Stacks = field(default_factory=Stacks)
-    errors: list[ErrorRecord] = field(default_factory=list)
-    warnings: list[ReportWarning] = field(default_factory=list)
+    region: Region
+    stacks: Stacks
+    blocks: FrameBlocks
+    device: Device
+    listed: list[_Found] = field(default_factory=list)
     signal: Signal | None = None
     command_line: tuple[str, ...] | None = None
     where: dict[str, Position] = field(default_factory=dict)
-    exception: tuple[str, Position] | None = None
-    on_device: bool = False
+    warnings: list[ReportWarning] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A line, or a block of frames: its kind, its text, its first row and its fields."""
+
+    kind: str
+    text: str
+    row: int
+    at: Position
+    fields: dict[str, str]
 
 
 def _read(region: Region) -> Fragment:
-    state = _State()
+    region, pager = tidy(region, region.text)
     source = reading(region, "gdb")
-    for item in source.items():
-        handler = _HANDLERS.get(item.kind)
-        if handler:
-            handler(state, item)
-    state.stacks.finish()
+    stacks = Stacks()
+    state = _State(
+        region=region,
+        stacks=stacks,
+        blocks=FrameBlocks(region, stacks, source.claimed),
+        device=Device(stacks),
+    )
+    for found in _items(source):
+        _HANDLERS[found.kind](state, found)
+    _finish(state)
+    gpus = list(state.device.gpus.values())
+    if gpus:
+        state.where["gpus"] = gpus[0][1]
+    if pager:
+        at = Position(input=region.input, line=pager[0], member=region.member)
+        message = f"the pager's question stands in this text {len(pager)} time(s)"
+        state.warnings.append(ReportWarning(code="pager-prompt", message=message, at=at))
     return Fragment(
         dialect="gdb",
-        threads=state.stacks.threads(),
-        errors=_merge_exceptions(state.errors),
+        threads=stacks.threads(),
+        errors=state.device.merged(),
         signal=state.signal,
         signal_rank=1,
-        environment=Environment(command_line=state.command_line, where=state.where),
-        warnings=tuple(state.warnings),
+        environment=Environment(
+            command_line=state.command_line,
+            gpus=tuple(gpu for gpu, _ in gpus),
+            where=state.where,
+        ),
+        warnings=(*state.warnings, *state.blocks.warnings()),
         claimed=frozenset(source.claimed),
     )
 
 
-def _thread(state: _State, item: Item) -> None:
-    state.stacks.begin(
-        thread_id=item.fields["thread_id"],
-        tid=number(item.fields.get("lwp") or item.fields.get("lwp_only")),
-        name=item.fields.get("thread_name"),
-        at=item.at,
-    )
-
-
-def _frame(state: _State, item: Item) -> None:
-    split = split_frame(item.fields["body"])
-    body = item.fields["body"]
-    for line in _continuation(split, item.rest):
-        body = f"{body} {line.strip()}"
-        split = split_frame(body)
-        if len(body) > MAX_LINE or (split.complete and (split.file or split.module)):
-            break
-    state.stacks.add(_to_frame(int(item.fields["index"]), split, item.at))
-
-
-def _continuation(split: SplitFrame, rest: tuple[str, ...]) -> list[str]:
-    """Return the lines that may carry on a frame that was wrapped."""
-    if split.complete and (split.file or split.module):
-        return []
-    wrapped = []
-    for line in rest[:_WRAP_LIMIT]:
-        text = line.lstrip()
-        if split.complete and not text.startswith(("at ", "from ")):
-            break
-        wrapped.append(line)
-    return wrapped
-
-
-def _to_frame(index: int, split: SplitFrame, at: Position) -> Frame:
-    trust = Trust.DEBUG_INFO if split.file else Trust.SYMBOL
-    if split.function is None:
-        trust = Trust.ADDRESS_ONLY
-    return Frame(
-        index=index,
-        function=split.function,
-        args=split.args,
-        file=split.file,
-        line=split.line,
-        column=split.column,
-        module=split.module,
-        address=split.address,
-        launch=split.launch,
-        kind=FrameKind.GPU if split.launch else FrameKind.HOST,
-        trust=trust,
-        at=at,
-    )
-
-
-def _handler(state: _State, item: Item) -> None:
-    state.stacks.add(
-        Frame(
-            index=int(item.fields["handler_index"]),
-            function="<signal handler called>",
-            kind=FrameKind.SIGNAL_HANDLER,
-            at=item.at,
+def _items(source: Reading) -> Iterator[_Found]:
+    """Yield what the grammar found; of a block of frames, what is read of it is claimed later."""
+    region, grammar = source.region, source.grammar
+    for item in grammar.parse(region.text).children:
+        if not isinstance(item, Tree) or not isinstance(item.children[0], Token):
+            continue
+        head = item.children[0]
+        kind = str(item.data)
+        frames = kind == "frames"
+        if not frames:
+            source.claim(head)
+        yield _Found(
+            kind,
+            str(head),
+            (head.line or 1) - 1,
+            region.position(head),
+            {} if frames else grammar.fields(head),
         )
+
+
+def _frames(state: _State, found: _Found) -> None:
+    state.blocks.read(found.row, found.text)
+
+
+def _thread(state: _State, found: _Found) -> None:
+    state.stacks.head(thread_of(found.fields["thread_id"], found.fields["target"], found.at))
+
+
+def _unwound(state: _State, found: _Found) -> None:
+    tid = found.fields["unwound_tid"]
+    state.stacks.head(replace(thread_of(tid, "", found.at), tid=int(tid)))
+
+
+def _selected(state: _State, found: _Found) -> None:
+    state.stacks.finish()
+    state.stacks.selected = thread_of(
+        found.fields["selected_id"], found.fields["selected_target"], found.at
     )
+    state.blocks.read(found.row, found.fields["selected_frame"])
 
 
-def _received(state: _State, item: Item) -> None:
-    name, at = item.fields["signal"], item.at
-    state.stacks.crashed_id = item.fields.get("signal_thread", state.stacks.crashed_id)
-    if match := _EXCEPTION.match(name):
-        text = item.text.split(",", 1)[-1].strip().rstrip(".")
-        state.errors.append(
-            ErrorRecord(
-                api="cuda-exception",
-                code=int(match[1]),
-                name=f"CUDA_EXCEPTION_{match[1]}",
-                message=text,
-                role=Role.CAUSE,
-                at=at,
-            )
-        )
-        state.exception = None
-    elif name not in ("SIGINT", "SIGTRAP", "SIGUSR1", "SIGUSR2", "SIG32", "SIG33", "SIG34", "?"):
+def _received(state: _State, found: _Found) -> None:
+    name, at = found.fields["signal"], found.at
+    thread = found.fields.get("signal_thread")
+    if thread is not None:
+        state.stacks.crashed_id = thread
+    if not state.device.signal(name, found.text, at) and name not in QUIET:
         state.signal = named_signal(name, at)
-    _stopped_in(state, item)
+    _stopped_in(state, found.row, thread, found.fields.get("signal_name_of_thread"))
 
 
-def _stopped_in(state: _State, item: Item) -> None:
+def _translated(state: _State, found: _Found) -> None:
+    thread = found.fields.get("local_thread")
+    if thread is not None:
+        state.stacks.crashed_id = thread
+    name = found.fields["local_signal"]
+    if name not in QUIET:
+        state.signal = named_signal(name, found.at)
+    _stopped_in(state, found.row, thread, found.fields.get("local_name"))
+
+
+def _stopped(state: _State, found: _Found) -> None:
+    name = found.fields["stopped_signal"]
+    if name not in QUIET:
+        state.signal = state.signal or named_signal(name, found.at)
+
+
+def _stopped_in(state: _State, row: int, thread: str | None, name: str | None) -> None:
     """Read the frame that stands, without a number, below the line about the signal.
 
     It is the whole stack where nobody asked for more; the stack trace of the same thread that
     follows elsewhere takes its place.
     """
-    row = next((n for n, line in enumerate(item.rest[:4]) if not line.startswith("[")), None)
-    if row is None:
+    lines = state.region.lines
+    begin = range(row + 1, min(row + 7, len(lines)))
+    n = next((n for n in begin if not lines[n].text.startswith("[") and lines[n].text.strip()), -1)
+    split = _stop_at(state.region, n) if n > 0 else None
+    if split is None:
         return
-    text, *more = item.rest[row : row + 2]
-    if more and more[0].lstrip().startswith(("at ", "from ")):
-        text = f"{text} {more[0].strip()}"
-    split = split_frame(text)
-    if not split.complete or not (split.file or split.module or split.address):
+    frame = to_frame(0, split, state.region.at(n))
+    if frame.kind is FrameKind.GPU or any("AMDGPU" in lines[k].text for k in range(row + 1, n)):
+        state.device.stopped = replace(frame, kind=FrameKind.GPU)
         return
-    at = Position(input=item.at.input, line=(item.at.line or 0) + 1 + row, member=item.at.member)
-    state.stacks.begin(
-        thread_id=item.fields.get("signal_thread"),
-        tid=None,
-        name=item.fields.get("signal_name_of_thread"),
-        at=at,
-    )
-    state.stacks.add(_to_frame(0, split, at))
+    state.stacks.finish()
+    if thread:
+        state.stacks.head(replace(thread_of(thread, "", state.region.at(n)), name=name))
+    state.stacks.add(frame)
     state.stacks.finish()
 
 
-def _terminated(state: _State, item: Item) -> None:
-    name = item.fields["term_signal"]
-    state.signal = named_signal(name, item.at)
+def _stop_at(region: Region, n: int) -> SplitFrame | None:
+    """Return the frame that a line shows without a number, if that is sure."""
+    text = region.lines[n].text
+    if not _STOPPED.match(text):
+        return None
+    split = split_frame(text)
+    for line in region.lines[n + 1 : n + 3]:
+        if split.complete and not _PLACE.match(line.text):
+            break
+        text = f"{text} {line.text.strip()}"
+        if len(text) > MAX_LINE:
+            return None
+        split = split_frame(text)
+    known = split.file or split.module or split.address
+    return split if split.complete and known and not cut_in_place(split) else None
 
 
-def _generated(state: _State, item: Item) -> None:
-    state.command_line = tuple(item.fields["command"].split())
-    state.where["command_line"] = item.at
+def _terminated(state: _State, found: _Found) -> None:
+    name = found.fields["term_signal"]
+    if name.isdigit():
+        state.signal = numbered(int(name), found.fields.get("term_text", ""), found.at)
+    else:
+        state.signal = named_signal(name, found.at)
 
 
-def _current(state: _State, item: Item) -> None:
-    state.stacks.crashed_id = item.fields["current"]
-
-
-def _exception(state: _State, item: Item) -> None:
-    state.exception = (item.fields["exception_text"].strip(), item.at)
-
-
-def _focus(state: _State, _: Item) -> None:
-    state.on_device = True
-
-
-def _asserted(state: _State, item: Item) -> None:
-    """Read cuda-gdb's words for a failed assertion, which has no line about an exception."""
-    if state.on_device:
-        state.errors.append(
-            ErrorRecord(api="cuda-exception", message="Warp Assert", role=Role.CAUSE, at=item.at)
-        )
-
-
-def _triggered(state: _State, item: Item) -> None:
-    """Read where the device stopped; this line alone names a device function that was inlined."""
-    at = item.at
-    if state.exception:
-        text, where = state.exception
-        state.errors.append(
-            ErrorRecord(
-                api="cuda-exception",
-                message=text,
-                role=Role.CAUSE,
-                file=item.fields.get("pc_file"),
-                line=number(item.fields.get("pc_line")),
-                at=where,
-            )
-        )
-    function = item.fields.get("pc_function")
-    if function is None:
-        return
-    kernel = None
-    if match := _DEVICE_CLONE.search(function):
-        kernel, function = match["kernel"], function[: match.start()]
-    state.stacks.device_frame = Frame(
-        index=0,
-        function=function,
-        file=item.fields.get("pc_file"),
-        line=number(item.fields.get("pc_line")),
-        address=item.fields["pc"],
-        kind=FrameKind.GPU,
-        trust=Trust.DEBUG_INFO,
-        inlined=kernel is not None,
-        at=at,
+def _siginfo(state: _State, found: _Found) -> None:
+    """Read what `print $_siginfo` says of the signal, on one line or on several."""
+    rows = state.region.lines[found.row : found.row + 30]
+    text = "\n".join(line.text for line in rows)
+    code, address = _CODE.search(text), _FAULT.search(text)
+    signal = from_siginfo(
+        int(found.fields["si_signo"]),
+        int(code[1]) if code else None,
+        address[1] if address else None,
+        found.at,
     )
+    if signal and state.signal and state.signal.name == signal.name:
+        state.signal = replace(signal, at=state.signal.at)
+    else:
+        state.signal = state.signal or signal
 
 
-def _mismatch(state: _State, item: Item) -> None:
+def _reported(state: _State, found: _Found) -> None:
+    """Read the signal of a report by Apport or ABRT, of which the stack trace is a part."""
+    if name := found.fields.get("abrt_signal"):
+        signal = named_signal(name, found.at)
+    else:
+        rows = state.region.lines[found.row : found.row + 6]
+        if not any(line.text.startswith(("SourcePackage:", "Stacktrace:")) for line in rows):
+            return
+        signal = numbered(int(found.fields["apport_signal"]), "", found.at)
+    state.signal = state.signal or signal
+
+
+def _listed(state: _State, found: _Found) -> None:
+    """Keep a line of `info threads`: a thread and the frame that it is in."""
+    state.listed.append(found)
+    if found.text.startswith("*") and state.signal and state.stacks.crashed_id is None:
+        state.stacks.crashed_id = found.fields["listed_id"]
+
+
+def _finish(state: _State) -> None:
+    """Add the threads that a table lists; those whose stack was printed are not named twice."""
+    stacks = state.stacks
+    stacks.finish()
+    state.device.finish()
+    for found in state.listed:
+        fields = found.fields
+        stacks.head(thread_of(fields["listed_id"], fields["listed_target"], found.at))
+        text = fields["listed_frame"].strip()
+        split = split_frame(text)
+        after = state.region.lines[found.row + 1 : found.row + 2]
+        if split.complete and not split.file and after and _PLACE.match(after[0].text):
+            split = split_frame(f"{text} {after[0].text.strip()}")
+        if split.complete and (split.file or split.module or split.address):
+            stacks.add(to_frame(0, split, found.at))
+        stacks.finish()
+
+
+def _generated(state: _State, found: _Found) -> None:
+    state.command_line = tuple(found.fields["command"].split())
+    state.where["command_line"] = found.at
+    if state.stacks.crashed_id is None:
+        state.stacks.crashed_id = "1"  # of a core, gdb numbers the thread that failed first
+
+
+def _current(state: _State, found: _Found) -> None:
+    state.stacks.crashed_id = found.fields["current"]
+
+
+def _focus(state: _State, _: _Found) -> None:
+    state.device.in_focus = True
+
+
+def _mismatch(state: _State, found: _Found) -> None:
     state.warnings.append(
         ReportWarning(
             code="binary-mismatch",
             message="the debugger says that core and executable may not belong together",
-            at=item.at,
+            at=found.at,
         )
     )
 
 
-_HANDLERS = {
+def _unwound_no_more(state: _State, found: _Found) -> None:
+    code = "backtrace-stopped"
+    if not any(warning.code == code for warning in state.warnings):
+        message = f"gdb could not follow a stack to its end: {found.fields['unwound_why'].strip()}"
+        state.warnings.append(ReportWarning(code=code, message=message, at=found.at))
+
+
+_HANDLERS: dict[str, Callable[[_State, _Found], None]] = {
+    "frames": _frames,
     "thread": _thread,
-    "frame": _frame,
-    "handler": _handler,
+    "unwound": _unwound,
+    "unwound_no_more": _unwound_no_more,
+    "selected": _selected,
     "received": _received,
+    "translated": _translated,
+    "stopped": _stopped,
     "terminated": _terminated,
+    "siginfo": _siginfo,
     "generated": _generated,
+    "reported": _reported,
+    "listed": _listed,
     "current": _current,
-    "exception": _exception,
     "focus": _focus,
-    "asserted": _asserted,
-    "triggered": _triggered,
-    "core_mismatch": _mismatch,
+    "mismatch": _mismatch,
+    "exception": lambda state, found: state.device.exception(found.fields, found.at),
+    "asserted": lambda state, found: state.device.asserted(found.at),
+    "triggered": lambda state, found: state.device.triggered(found.fields, found.at),
+    "kernel": lambda state, found: state.device.kernel(found.fields, found.text, found.at),
+    "gpu": lambda state, found: state.device.gpu(found.fields, found.at),
+    "lane": lambda state, found: state.device.lane(found.fields, found.at),
+    "dump_exception": lambda state, found: state.device.dumped(found.fields, found.at),
+    "dump_frame": lambda state, found: state.device.dumped_frame(found.fields, found.at),
 }
 
-
-def _merge_exceptions(errors: list[ErrorRecord]) -> tuple[ErrorRecord, ...]:
-    """Join the exception's text line with the signal line that gives its number."""
-    numbered = [e for e in errors if e.code is not None]
-    texts = [e for e in errors if e.code is None]
-    merged = []
-    for error in numbered:
-        twin = next((t for t in texts if t.message == error.message), None)
-        if twin:
-            texts.remove(twin)
-            error = replace(error, file=twin.file, line=twin.line)  # noqa: PLW2901
-        merged.append(error)
-    return (*merged, *map(_numbered, texts))
-
-
-def _numbered(error: ErrorRecord) -> ErrorRecord:
-    """Give an exception that is known by its text alone, as in a GPU core, its number."""
-    code = _EXCEPTIONS.get(error.message or "")
-    return replace(error, code=code, name=f"CUDA_EXCEPTION_{code}") if code else error
-
+_LED = r"(?>[^#]{0,64})"
+_SIGNAL_AHEAD = (
+    r"(?=(?>[^S]{0,80}(?:S(?!IG)[^S]{0,80}){0,6})SIG(?:SEGV|ABRT|BUS|FPE|ILL|SYS|KILL)\b)"
+)
 
 FORMAT = Format(
     name="gdb",
     title="gdb and cuda-gdb",
     anchors=(
         "#0 ",
-        "#1 ",
-        "\n#2",
+        *(f"\n#{digit}" for digit in range(1, 10)),
         "Thread ",
         "received signal",
         "terminated with signal",
+        *("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL"),
         "CUDA Exception",
         "CUDA kernel",
         "Core was generated",
+        "coredump: Detected",
+        "TID ",
+        "killed by SIG",
+        "LWP ",
     ),
     opens=re.compile(
-        r"[ \t]{0,8}#\d{1,7}[ \t]{1,6}(?:0x|[^\s\d]|\d\S* in )|Thread \d{1,9}(?:\.\d+)? [(\"]"
-        r"|(?:Program|Thread \d[^\n]{0,100}) received signal|Program terminated with signal"
-        r"|Core was generated by|CUDA Exception: |\[(?:Switching|Current) focus"
+        r"(?:\(\S{0,8}gdb\) |~\"){0,2}(?:[ \t]{0,8}#\d{1,7}[ \t]{1,6}(?:0x|[^\s\d][^\n]*? \(|<)"
+        r"|[ \t]{0,8}Thread \d{1,9}(?:\.\d+)? (?:\"[^\"\n]{0,64}\" )?"
+        r"(?:\((?:Thread|LWP|process|AMDGPU) |received signal )"
+        r"|(?:Program|Inferior \d) (?:received|terminated with) signal |Core was generated by"
+        r"|CUDA Exception: |\[(?:Switching|Current) focus|\[Current thread is \d"
+        r"|[* ] {1,3}\d{1,6}(?:\.\d{1,6})? {1,6}(?:Thread 0x|LWP |AMDGPU Wave ))"
+        rf"|{_LED}#\d{{1,7}}[ \t]{{1,4}}0x[0-9a-fA-F]{{4,16}} in "
+        r"|(?:\[[\d:.]{8,20}\] )?coredump: Detected an exception"
+        r"|~\"\d{1,9}[^\n]{1,120} received signal |\*stopped,reason=\"signal-received\""
+        r"|TID \d{1,10}:$|reason:[^\n]{1,200} killed by SIG"
+        rf"|{_SIGNAL_AHEAD}[^\n]{{0,120}}?"
+        r"(?:empfing|Signal SIG|le signal|señal|sinal|segnale|сигнал|信号|信號|シグナル|시그널|신호"
+        r"|signál|sygnał|sinyal|tín hiệu|signaali)"
     ),
     read=_read,
     before=4,
-    after=4,
+    after=16,
     reach=120,
-    yields_to=("chromium", "cxx_stack", "pyspy", "sanitizer", "tombstone", "torch"),
+    yields_to=("chromium", "cxx_stack", "koops", "pyspy", "sanitizer", "tombstone", "torch"),
 )

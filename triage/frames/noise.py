@@ -9,7 +9,7 @@ from functools import lru_cache
 from triage.frames.names import file_name, full_forms
 from triage.frames.paths import tail
 from triage.knowledge import NoiseList
-from triage.model.stack import Frame, Thread
+from triage.model.stack import HISTORY, Frame, Thread
 from triage.text.glob import glob_match
 
 _KEY = 2  # how many characters globs are sorted by
@@ -28,6 +28,8 @@ def mark_noise(thread: Thread, lists: Sequence[NoiseList]) -> Thread:
     frames = list(thread.frames)
     changed = False
     for n, frame in enumerate(frames):
+        if frame.noise == HISTORY:
+            continue
         found = noise.list_of(frame.function, frame.module, frame.file)
         if found != frame.noise:
             frames[n] = replace(frame, noise=found)

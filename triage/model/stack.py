@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from triage.model.position import Origin, Position
 
+HISTORY = "history"
+"""The noise of a frame in a stack that explains a failure and did not fail."""
+
 
 class FrameKind(StrEnum):
     """What kind of code a frame runs."""

@@ -185,7 +185,8 @@ class TestKernel:
         assert (crash.signal.name, crash.signal.fault_address) == ("SIGSEGV", "0x7f00dead")
 
     @pytest.mark.parametrize(
-        ("trap", "name"), [("invalid opcode", "SIGILL"), ("divide error", "SIGFPE"), ("int3", None)]
+        ("trap", "name"),
+        [("invalid opcode", "SIGILL"), ("divide error", "SIGFPE"), ("int3", "SIGTRAP")],
     )
     def test_trap(self, trap: str, name: str | None):
         crash = crash_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from triage.formats import Region
 from triage.formats.gdb import FORMAT
-from triage.model.crash import Fragment
+from triage.model.crash import Crash, Fragment
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust
+from triage.read import ReadOptions, read_text
 from triage.text.line import Line
 
 HEAD = "Program terminated with signal SIGSEGV, Segmentation fault.\n"
@@ -90,6 +92,151 @@ class TestFrames:
         (thread,) = read(text).threads
         assert (len(thread.frames), thread.frames_omitted) == (20_000, 5)
 
+    def test_wrapped_in_a_name(self):
+        text = (
+            "#0  0x00007ffff7a42e08 in llm::engine::load_the_model_from_a_file_and_more_of_the_sa\n"
+            "me (this=0x1) at x.cpp:4\n"
+            "#1  0x00007ffff7a42e08 in\nmain () at\nm.cpp:3"
+        )
+        fragment = read(text)
+        (thread,) = fragment.threads
+        assert frames(thread) == [
+            (0, "llm::engine::load_the_model_from_a_file_and_more_of_the_same", "x.cpp", 4, 1),
+            (1, "main", "m.cpp", 3, 3),
+        ]
+        (warning,) = fragment.warnings
+        assert (warning.code, warning.at.line) == ("frame-wrapped", 1)
+        assert warning.message.startswith("2 stack frames ")
+
+    def test_call_list_on_a_line_of_its_own(self):
+        (thread,) = read("#3  0x1 in std::f(int)::_FUN()\n    () from /l.so").threads
+        assert frames(thread) == [(3, "std::f(int)::_FUN()", "/l.so", None, 1)]
+
+    @pytest.mark.parametrize(
+        ("last", "function"),
+        [
+            ("0x00007ffff7a42e07 in __internal_syscall_can", None),
+            ("0x00007ffff7a42e07 in gg (a=1, b=0x7ff", "gg"),
+            ("0x00007ffff7a42e07 in std::map<int, st", None),
+            ("0x00007ffff7a42e07 in ns::gg(int, std::map<", "ns::gg"),
+        ],
+    )
+    def test_cut_off(self, last: str, function: str | None):
+        fragment = read(f"#0  0x00007ffff7a42e07 in f (a=1) at x.c:3\n#1  {last}")
+        assert [f.function for f in fragment.threads[0].frames] == ["f", function]
+        assert [(w.code, w.at.line) for w in fragment.warnings] == [("frame-truncated", 2)]
+
+    def test_mixed_with_a_log(self):
+        fragment = read(
+            """
+            #0  0x00007ffff7a42e07 in f (a=1,
+            [INFO] hello
+                b=2) at x.c:3
+            #1  0x00007ffff7a42e07 in g () at y.c:4#2  0x00007ffff7a42e09 in h () at z.c:5
+            """
+        )
+        assert frames(fragment.threads[0]) == [
+            (0, "f", "x.c", 3, 1), (1, "g", "y.c", 4, 4), (2, "h", "z.c", 5, 4),
+        ]  # fmt: skip
+        assert [w.code for w in fragment.warnings] == ["text-interleaved"]
+
+    def test_with_blank_lines_between_all_lines(self):
+        fragment = read(
+            "#1 0x00007fffdd6d1d6c in unpack (s=<optimized out>,  \n\ngb=1)  \n\n"
+            "at third_party/vp3.c:1042  \n\n#2 decode (avctx=1)\n\nfrom here on it is known"
+        )
+        assert frames(fragment.threads[0]) == [
+            (1, "unpack", "third_party/vp3.c", 1042, 1), (2, "decode", None, None, 7),
+        ]  # fmt: skip
+
+    def test_whose_addresses_were_taken_out(self):
+        (thread,) = read("#0  0x<addr> in poll (n=2) at p.c:42\n#1  0x<addr> in ?? ()").threads
+        assert [(f.function, f.address) for f in thread.frames] == [("poll", None), (None, None)]
+
+    def test_with_tabs(self):
+        (thread,) = read("#0\t0x00007f77 in f ()\tfrom /lib64/l.so.3").threads
+        assert frames(thread) == [(0, "f", "/lib64/l.so.3", None, 1)]
+
+    def test_without_a_name(self):
+        (thread,) = read("#5  0x0000000000000002 in  ()\n#6  0x3 in g () at /lib64/l.so").threads
+        assert frames(thread) == [(5, None, None, None, 1), (6, "g", "/lib64/l.so", None, 2)]
+
+    def test_that_lost_their_line_ends(self):
+        text = " ".join(f"#{n}  0x00007ffff7a42e0{n} in f{n} (a={n}) at x.c:{n}" for n in range(5))
+        (thread,) = read(text).threads
+        assert frames(thread) == [(n, f"f{n}", "x.c", n, 1) for n in range(5)]
+
+    def test_stack_that_ends_early(self):
+        line = "Backtrace stopped: previous frame identical to this frame (corrupt stack?)"
+        (warning,) = read(f"#0  f () at a.c:1\n{line}\n{line}").warnings
+        assert (warning.code, warning.at.line) == ("backtrace-stopped", 2)
+
+    def test_pager(self):
+        fragment = read(
+            """
+            #0  0x00007ffff7a42e07 in f (a=1) at x.c:3
+            ---Type <return> to continue, or q <return> to quit---
+            #1  0x00007ffff7a42e07 in g (a=1,
+            --Type <RET> for more, q to quit, c to continue without paging--c
+                b=2) at x.c:3
+            --Type <RET> for more, q to quit, c to continue without paging--#2  0x1234 in h ()
+            """
+        )
+        assert [(f.index, f.function, f.at.line) for f in fragment.threads[0].frames] == [
+            (0, "f", 1), (1, "g", 3), (2, "h", 6),
+        ]  # fmt: skip
+        assert [(w.code, w.at.line) for w in fragment.warnings] == [("pager-prompt", 2)]
+
+    @pytest.mark.parametrize(
+        "lead", ["", "> ", "> > ", "    ", "        ", " 12: ", "| ", "// ", "~", "  * ", "(gdb) "]
+    )
+    def test_behind_anything(self, lead: str):
+        lines = [
+            "#0  0x00007ffff7a42e07 in raise () from /lib/libc.so.6",
+            "#1  0x00007ffff7a42e08 in foo(int) (a=1,",
+            "    b=2) at x.c:3",
+        ]
+        if lead == "~":
+            lines = ['~"' + line + '\\n"' for line in lines]
+            lead = ""
+        text = "\n".join(lead + line for line in lines)
+        fragment = FORMAT.read(
+            Region(tuple(Line(n, line) for n, line in enumerate(text.split("\n"), 1)))
+        )
+        assert all(FORMAT.opens.match(line) for line in text.split("\n")[:2])
+        assert frames(fragment.threads[0]) == [
+            (0, "raise", "/lib/libc.so.6", None, 1), (1, "foo(int)", "x.c", 3, 2),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "#0 /var/www/x.php(20): foo('x')",
+            "#1 {main}",
+            "#0      main (file:///home/x.dart:5:3)",
+            "#0  0x00007f1a5cd6fe32 poll (libc.so.6 + 0x7be32)",
+            "    #1 0x55d0 in main /src/a.c:3:4",
+            "    #1 0x55d0 in main (/usr/bin/a+0x123)",
+            "#1 fix the build",
+            "# 1 a heading (of a text)",
+        ],
+    )
+    def test_frames_of_others(self, line: str):
+        assert read(line).threads == ()
+
+    def test_frame_that_was_selected(self):
+        text = '#8  f (a=1)\n    at /x/a.c:1833\n1833\t    g(a);\n$1 = {type = T, name = "#1 x"}'
+        (thread,) = read(text).threads
+        assert frames(thread) == [(8, "f", "/x/a.c", 1833, 1)]
+        (thread,) = read("#0  e () at a.c:1\n#1  f () at a.c:2\n#1  f () at a.c:2\n2\tg").threads
+        assert len(thread.frames) == 2
+
+    def test_other_stack_frames_that_gdb_names(self):
+        (thread,) = read("#0  f () at a.c:1\n#1  <function called from gdb>\n#2  g ()").threads
+        assert [(f.function, f.kind) for f in thread.frames][1] == (
+            "<function called from gdb>", FrameKind.HOST,
+        )  # fmt: skip
+
 
 class TestThreads:
     def test_headings(self):
@@ -108,6 +255,76 @@ class TestThreads:
         assert [(t.id, t.tid, t.name) for t in fragment.threads] == [
             ("4", 104, "worker (4)"), ("3", 103, None), ("2.1", 102, None), ("1", None, None),
         ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("target", "tid", "name"),
+        [
+            ("Thread 1234.0x5678", 0x5678, None),
+            ("Thread 1234.1235", 1235, None),
+            ("Thread 19965", 19965, None),
+            ("LWP 100123 of process 456", 100123, None),
+            ("Thread 0x1403 of process 1234", None, None),
+            ('LWP 12 "wor ker"', 12, "wor ker"),
+            ('Thread 0x7f (LWP 99) "a (b)"', 99, "a (b)"),
+        ],
+    )
+    def test_targets_of_systems(self, target: str, tid: int | None, name: str | None):
+        (thread,) = read(f"Thread 3 ({target}):\n#0  f () at a.c:1").threads
+        assert (thread.id, thread.tid, thread.name) == ("3", tid, name)
+
+    def test_of_eu_stack(self):
+        threads = read(
+            "TID 12:\n#0  0x00007f42a3b6f7fb poll\nTID 13:\n#0  0x00007f42a3b6f7fc f - /usr/bin/x"
+        ).threads
+        assert [(t.tid, t.frames[0].function) for t in threads] == [(12, "poll"), (13, "f")]
+
+    def test_table(self):
+        fragment = read(
+            """
+            Program terminated with signal SIGSEGV, Segmentation fault.
+              Id   Target Id                                   Frame
+            * 1    Thread 0x7ffff7d8a740 (LWP 9) "x"       0x00007ffff7a42e07 in main () at a.c:3
+              2    Thread 0x7ffff7d8a741 (LWP 10) "cuda" 0x00007ffff7a42e08 in poll () from /l.so
+              3    LWP 11 "y" 0x00007ffff7a42e08 in foo (a=1)
+                at x.c:4
+
+            Thread 2 (LWP 10):
+            #0  0x00007ffff7a42e08 in poll () from /l.so
+            #1  0x00007ffff7a42e09 in start () from /l.so
+            """
+        )
+        assert [(t.id, t.tid, t.name, t.crashed, len(t.frames)) for t in fragment.threads] == [
+            ("2", 10, "cuda", False, 2), ("1", 9, "x", True, 1), ("3", 11, "y", False, 1),
+        ]  # fmt: skip
+
+    def test_that_was_switched_to(self):
+        fragment = read(
+            """
+            Thread 1 "x" received signal SIGSEGV, Segmentation fault.
+            0x0000000000000001 in f () at a.c:1
+            #0  0x0000000000000001 in f () at a.c:1
+            #1  0x0000000000000002 in main () at a.c:9
+            [Switching to thread 2 (Thread 0x7f (LWP 12))]
+            #0  0x0000000000000003 in g () at a.c:1
+            #0  0x0000000000000003 in g () at a.c:1
+            #1  0x0000000000000004 in start () at a.c:9
+            """
+        )
+        assert [(t.id, t.tid, t.crashed, len(t.frames)) for t in fragment.threads] == [
+            ("1", None, True, 2), ("2", 12, False, 2),
+        ]  # fmt: skip
+
+    def test_with_a_frame_on_the_same_line(self):
+        (thread,) = read("[Switching to thread 3 (Thread 0xb7e (LWP 29))]#0 0xb7fe in f ()").threads
+        assert (thread.id, thread.tid, thread.frames[0].function) == ("3", 29, "f")
+
+    def test_of_a_core_that_failed_is_the_first(self):
+        fragment = read(
+            "Core was generated by `x -m y'.\nThread 2 (LWP 2):\n#0  g () at a.c:1\n"
+            "Thread 1 (LWP 1):\n#0  f () at a.c:1"
+        )
+        assert [(t.id, t.crashed) for t in fragment.threads] == [("2", False), ("1", True)]
+        assert fragment.environment.command_line == ("x", "-m", "y")
 
     def test_crashed_is_the_one_that_got_the_signal(self):
         fragment = read(
@@ -196,7 +413,7 @@ class TestSignals:
         [
             ("Program terminated with signal SIGABRT, Aborted.", "SIGABRT", 6),
             ("Program terminated with signal SIGKILL, Killed.", "SIGKILL", 9),
-            ("Program terminated with signal 31, Bad system call.", "31", None),
+            ("Program terminated with signal 31, Bad system call.", "SIGSYS", 31),
             ("Program received signal SIGBUS, Bus error.", "SIGBUS", 7),
             (
                 "Program received signal EXC_BAD_ACCESS, Could not access memory.",
@@ -208,6 +425,74 @@ class TestSignals:
     def test_crashes(self, line: str, name: str, number: int | None):
         signal = read(line).signal
         assert (signal.name, signal.number, signal.at.line) == (name, number, 1)
+
+    @pytest.mark.parametrize(
+        ("line", "name"),
+        [
+            ("Programm empfing Signal SIGSEGV, Speicherzugriffsfehler.", "SIGSEGV"),
+            ("程序收到信号 SIGSEGV, Segmentation fault.", "SIGSEGV"),
+            ("程序被信号 SIGKILL 终止", "SIGKILL"),
+            ("Le programme a reçu le signal SIGFPE, Exception.", "SIGFPE"),
+            ("Программа получила сигнал SIGABRT, Аварийный останов.", "SIGABRT"),
+            ('Thread 2 "x" 收到信号 SIGBUS, 总线错误。', "SIGBUS"),
+            ("reason: claw_inference killed by SIGILL", "SIGILL"),
+        ],
+    )
+    def test_in_other_words(self, line: str, name: str):
+        assert FORMAT.opens.match(line)
+        signal = read(line + "\n#0  0x1234 in f () at a.c:1").signal
+        assert (signal.name, signal.at.line) == (name, 1)
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "received signal SIGTERM, shutting down",
+            "the worker got a signal: SIGSEGV, see above",
+            "[ERROR] signal SIGSEGV (11) in worker",
+            "Signal: 11",
+        ],
+    )
+    def test_in_prose_are_not_gdb_s(self, line: str):
+        assert read(line + "\n#0  0x1234 in f () at a.c:1").signal is None
+
+    def test_of_a_report_by_apport(self):
+        fragment = read(
+            """
+            ProblemType: Crash
+            Signal: 11
+            SourcePackage: claw
+            Stacktrace:
+             #0  0x00007f92e1 in f (a=0x1) at f.c:3
+                     n = 3
+             #1  0x00007f92e2 in ?? () from /usr/lib/libx.so.0
+             No symbol table info available.
+            """
+        )
+        assert fragment.signal.name == "SIGSEGV"
+        assert frames(fragment.threads[0]) == [
+            (0, "f", "f.c", 3, 5), (1, None, "/usr/lib/libx.so.0", None, 7),
+        ]  # fmt: skip
+
+    def test_of_an_old_gdb_is_what_its_words_say(self):
+        for line, name in [
+            ("Program terminated with signal 11, Segmentation fault.", "SIGSEGV"),
+            ("Program terminated with signal 10, Bus error.", "SIGBUS"),
+            ("Program terminated with signal 77, Something.", "SIG77"),
+        ]:
+            assert read(line).signal.name == name
+
+    @pytest.mark.parametrize(
+        "info",
+        [
+            "$1 = {si_signo = 11, si_errno = 0, si_code = 1, _sigfault = {si_addr = 0x18}}",
+            "$1 = {\n  si_signo = 11,\n  si_errno = 0,\n  si_code = 1,\n    si_addr = 0x18,",
+        ],
+    )
+    def test_information(self, info: str):
+        signal = read(HEAD + "(gdb) p $_siginfo\n" + info).signal
+        assert (signal.name, signal.code, signal.fault_address, signal.at.line) == (
+            "SIGSEGV", "SEGV_MAPERR", "0x18", 1,
+        )  # fmt: skip
 
     def test_core_of_another_program_is_said(self):
         fragment = read("warning: core file may not match specified executable file.\n#0  f ()")
@@ -275,6 +560,92 @@ class TestGpu:
         (error,) = read(f"CUDA Exception: {text}\nThe exception was triggered at PC 0x10").errors
         assert (error.api, error.code, error.message) == ("cuda-exception", code, text)
 
+    def test_stop_without_a_stack_trace(self):
+        fragment = read(
+            """
+            CUDA Exception: Warp Out-of-range Address
+
+            Program received signal CUDA_EXCEPTION_5, Warp Out-of-range Address.
+            [Switching focus to CUDA kernel 6, grid 11, block (0,0,0), thread (0,6,0), device 0]
+            0x0000000000c8c6a0 in void scale<float>(State&)<<<(80,64,1),(16,16,1)>>> ()
+            """
+        )
+        (thread,) = fragment.threads
+        assert (thread.kind, thread.crashed) == (ThreadKind.GPU, True)
+        (frame,) = thread.frames
+        assert (frame.function, frame.launch, frame.at.line) == (
+            "void scale<float>(State&)", "<<<(80,64,1),(16,16,1)>>>", 5,
+        )  # fmt: skip
+        assert [e.code for e in fragment.errors] == [5]
+
+    def test_place_without_a_function(self):
+        (error,) = read(
+            "CUDA Exception: Warp Invalid Address Space\n"
+            "The exception was triggered at PC 0x5ff3bb8 (enz.jl:14)"
+        ).errors
+        assert (error.code, error.file, error.line) == (7, "enz.jl", 14)
+
+    def test_words_alone(self):
+        (error,) = read("CUDA Exception: Warp Illegal Address\nsome_kernel\n<<<(4,8,1)>>>").errors
+        assert (error.code, error.at.line) == (14, 1)
+
+    def test_tables(self):
+        fragment = read(
+            """
+              Kernel Parent Dev Grid Status   SMs Mask GridDim  BlockDim Invocation
+            *      0      -   0    1 Active 0x0550 (4,1,1) (128,1,1) remap<float, 0>(dst=0x10, n=8)
+              Dev PCI Bus/Dev ID        Name Description SM Type SMs Warps/SM
+            *   0        00:06.0 NVIDIA H200   GH100GL-A   sm_90 132       64
+              Ln  State         PC         ThreadIdx       Exception
+            Device 0 SM 124 Warp 0
+            *  0 active 0x00007fdc577a1710   (0,0,0) Warp Illegal Address
+               1 active 0x00007fdc577a1710   (1,0,0) Warp Illegal Address
+            """
+        )
+        (gpu,) = fragment.environment.gpus
+        assert (gpu.name, gpu.compute_capability) == ("NVIDIA H200", "9.0")
+        (error,) = fragment.errors
+        assert (error.code, error.at.line) == (14, 7)
+        (thread,) = fragment.threads
+        (frame,) = thread.frames
+        assert (frame.function, frame.launch, frame.at.line) == (
+            "remap<float, 0>", "<<<(4,1,1),(128,1,1)>>>", 2,
+        )  # fmt: skip
+
+    def test_core_dump_that_is_being_written(self):
+        fragment = read(
+            """
+            [09:16:28.12] coredump: Detected an exception of type CUDBG_EXCEPTION_WARP_ASSERT (12)
+            [09:16:28.121656] coredump:   - Device: 0
+            [09:16:28.122417] coredump: Stack trace (lane masks: active 0x00FF, valid 0x00FF):
+            [09:16:28.122436] coredump:   #0\t0x7f08177ac300\t_Z12remap_kernelPh
+            """
+        )
+        (error,) = fragment.errors
+        assert (error.code, error.name, error.at.line) == (12, "CUDA_EXCEPTION_12", 1)
+        (thread,) = fragment.threads
+        assert thread.kind is ThreadKind.GPU
+        assert [(f.function, f.address, f.at.line) for f in thread.frames] == [
+            ("_Z12remap_kernelPh", "0x7f08177ac300", 4),
+        ]  # fmt: skip
+
+    def test_wave_of_an_amd_gpu(self):
+        fragment = read(
+            """
+            Thread 6 "fee" received signal SIGBUS, Bus error.
+            [Switching to thread 6, lane 0 (AMDGPU Lane 1:1:1:1/0 (0,0,0)[0,0,0])]
+            0x00007fffed2b8b18 in scale (out=0x1) at scale.cu:7
+            #0  0x00007fffed2b8b18 in scale (out=0x1) at scale.cu:7
+            #1  0x00007fffed2b8b19 in kern () at scale.cu:9
+            [Switching to thread 1 (Thread 0x7fffed309180 (LWP 145680))]
+            #0  0x00007fffed4996a2 in ?? () from /opt/rocm/libhsa-runtime64.so.1
+            """
+        )
+        assert [(t.id, t.kind, t.crashed, len(t.frames)) for t in fragment.threads] == [
+            ("6", ThreadKind.GPU, True, 2), ("1", ThreadKind.HOST, False, 1),
+        ]  # fmt: skip
+        assert fragment.signal.name == "SIGBUS"
+
     def test_assertion_is_one_on_the_device_only_in_its_focus(self):
         focus = (
             "[Current focus set to CUDA kernel 0, grid 3, block (0,0,0), thread (32,0,0), device 0,"
@@ -283,6 +654,46 @@ class TestGpu:
         assert read("Assertion failed.\n#0  f ()").errors == ()
         (error,) = read(focus + "\nAssertion failed.\n#0  f ()").errors
         assert (error.code, error.at.line) == (12, 3)
+
+
+# ---- one crash in every form -------------------------------------------------------------------
+
+RECORDINGS = Path(__file__).resolve().parents[3] / "fixtures" / "recordings" / "gdb"
+
+
+@pytest.mark.parametrize("name", ["mi.txt", "terminal.typescript"])
+def test_one_crash_is_the_same_in_every_form(name: str):
+    def crashed(file: str) -> Crash:
+        data = (RECORDINGS / file).read_bytes()
+        return read_text(data.decode(), ReadOptions()).crash
+
+    def parts(crash: Crash) -> list[tuple[object, ...]]:
+        (thread,) = [t for t in crash.threads if t.crashed]
+        return [(f.index, f.function, f.file, f.line) for f in thread.frames]
+
+    session, other = crashed("session.txt"), crashed(name)
+    assert parts(other) == parts(session)
+    assert len(parts(session)) == 7
+    assert [(t.id, len(t.frames)) for t in session.threads] == [("1", 7), ("2", 15)]
+    assert other.signal.name == session.signal.name == "SIGSEGV"
+    assert (session.signal.code, session.signal.fault_address) == ("SEGV_MAPERR", "0xc")
+
+
+@pytest.mark.parametrize("name", ["session.txt", "mi.txt"])
+def test_of_a_text_that_is_cut_off_anywhere_nothing_is_made_up(name: str):
+    text = (RECORDINGS / name).read_text()
+
+    def all_frames(text: str) -> list[Frame]:
+        lines = tuple(Line(n, line) for n, line in enumerate(text.split("\n"), 1))
+        return [f for t in FORMAT.read(Region(lines)).threads for f in t.frames]
+
+    whole = all_frames(text)
+    functions, files = {f.function or "" for f in whole}, {f.file for f in whole}
+    for end in range(0, len(text), 97):
+        for frame in all_frames(text[:end]):
+            name = frame.function or ""
+            assert name in functions or any(f.startswith(f"{name}(") for f in functions)
+            assert frame.file is None or frame.file in files
 
 
 # ---- what gdb prints is read back --------------------------------------------------------------

@@ -56,7 +56,8 @@ def test_positions_are_where_things_stand(name: str, crash_of: CrashOf, text_of:
     for thread in crash.threads:
         for frame in thread.frames:
             line = lines[frame.at.line - 1]
-            assert (frame.function or "??") in line or frame.trust is Trust.ADDRESS_ONLY
+            printed = frame.function or frame.module or "??"
+            assert printed in line or frame.trust is Trust.ADDRESS_ONLY
             number = re.match(r"#(\d+) ", line)
             # The frame that an exception names, or that a debugger stopped in, has no number.
             shift = thread.kind is ThreadKind.GPU or number is None
@@ -70,7 +71,7 @@ def test_positions_are_where_things_stand(name: str, crash_of: CrashOf, text_of:
         name = crash.signal.name
         words = (
             rf"{name}|\b{name[3:]}\b|Aborted|[Ss]egmentation fault|Bus error|stack-overflow"
-            "|exit status 134"
+            "|exit status 134|segfault"
         )
         assert re.search(words, lines[crash.signal.at.line - 1])
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from triage.frames import split
 from triage.frames.split import split_frame
 
 
@@ -167,6 +168,72 @@ def test_what_is_cut_or_unbalanced(text, function) -> None:
     assert frame.function == function
     assert (frame.file, frame.line, frame.module) == (None, None, None)
     assert frame.complete is (text in ("", "?? ()", "0x1 in ??", "f (a=1) something else"))
+
+
+@pytest.mark.parametrize(
+    ("text", "function"),
+    [
+        ("0x1 in ns::T<int, a<b> >::f(ns::T<int> const&, std::pair<", "ns::T<int, a<b> >::f"),
+        ("0x1 in ns::f(int", "ns::f"),
+        ("0x1 in std::map<int, st", None),
+        ("0x1 in llm::(anonymous name", None),
+        ("0x1 in A::operator(", None),
+        ("0x1 in void (", None),
+        ("0x1 in f(int)::{lambda(in", None),
+    ],
+)
+def test_of_a_name_that_is_cut_off_the_sure_part_is_kept(text, function) -> None:
+    frame = split_frame(text)
+    assert (frame.function, frame.complete) == (function, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "function", "module"),
+    [
+        ("0x00007f42a3b6f7fb __poll", "__poll", None),
+        ("0x00007f42a3b6f7fb - 1 std::foo(int) - /usr/bin/x", "std::foo(int)", "/usr/bin/x"),
+        ("0x00007f42a3b6f7fb", None, None),
+    ],
+)
+def test_frames_of_eu_stack(text, function, module) -> None:
+    frame = split_frame(text)
+    assert (frame.address, frame.function, frame.module) == (text[:18], function, module)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<alloc::boxed::Box<F,A> as core::ops::function::FnOnce<Args>>::call_once () at x.rs:3",
+        "test::foo::{{closure}} (x=...) at src/main.rs:3",
+        "foo<fn(i32) -> (A, B)> (x=...) at x.rs:3",
+        "app.foo!(int).bar (this=0x1) at a.d:3",
+        "main.(*T).foo (t=0x1) at /x/main.go:3",
+        "-[NSFoo bar:baz:] (self=0x1, _cmd=0x2) at a.m:3",
+        "pkg.proc (x => 3) at a.adb:3",
+    ],
+)
+def test_names_of_other_languages(text) -> None:
+    frame = split_frame(text)
+    assert frame.function == text[: text.rindex(" (", 0, text.index(" at "))]
+    assert frame.file
+    assert frame.line == 3
+
+
+_PIECES = st.sampled_from(
+    [
+        "a", "ns::", "operator", "<", ">", "(", ")", " (", ") ", "[", "]", "{", "}", "'", '"',
+        " at ", " from ", "x.c:1", "0x1 in ", " ", "<int>", "()", "=", "const", ", ", "/l.so",
+        "<<<(1,1,1),(2,1,1)>>>", "[clone .cold]", "{lambda(int)#1}", "std::vector<int, a<b> >",
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(_PIECES, min_size=1, max_size=12).map("".join))
+def test_property_the_quick_reading_is_that_of_the_walk(text) -> None:
+    text = f"f{text} (a=1) at x.c:3"
+    match = split._WHOLE.match(text)
+    if match:
+        assert split._whole(match) == split._walked(text)
 
 
 def test_address_and_column() -> None:

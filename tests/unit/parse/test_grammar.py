@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lark import Token
 
+from tests.unit.formats.test_hostile import HEADS
 from triage.errors import GrammarError
 from triage.formats import formats
 from triage.parse import grammar as module
@@ -29,6 +30,7 @@ PIECES = [
     "wine: Unhandled illegal instruction", "=>0 0x00000000 f in a (0x00000000)",
     "Unhandled exception. A.B: x", "   at A.B() in a.cs:line 1", " ---> A.B: x",
     "zsh: abort  a", "signal: killed", "terminated by signal SIGSEGV", "code=dumped, status=6/ABRT",
+    "kernel BUG at a.c:1!", "Stack trace of thread 1:",
 ]  # fmt: skip
 LONG = st.builds(
     lambda head, filler, count, tail: head + filler * count + tail,
@@ -84,8 +86,10 @@ def test_very_long_line_is_one_token(name: str, filler: str):
 @pytest.mark.parametrize("name", NAMES)
 def test_fields_are_parts_of_the_line(name: str):
     grammar = load_grammar(name)
-    tokens = tokens_of(grammar.parse("\n".join(PIECES)))
-    assert any(grammar.fields(token) for token in tokens)
+    heads = [head + tail for head in HEADS[name] for tail in ("", "x", "1 (a:1)", "0x1 a (b + 1)")]
+    tokens = tokens_of(grammar.parse("\n".join([*PIECES, *heads])))
+    has_fields = any(pattern.groupindex for pattern in grammar._patterns.values())
+    assert any(grammar.fields(token) for token in tokens) == has_fields
     for token in tokens:
         assert all(value is not None and value in token for value in grammar.fields(token).values())
 
