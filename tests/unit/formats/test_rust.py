@@ -171,3 +171,18 @@ class TestForms:
     def test_nothing_of_rust(self, text: str):
         crash = read(text)
         assert (crash.threads, panics(crash)) == ((), [])
+
+
+@pytest.mark.parametrize(
+    ("name", "blamed"),
+    [
+        ("index", "main::cell"),
+        ("index-full", "main::cell::h87cbc2bf76356110"),
+        ("unwrap", "main::main"),
+        ("display", "main::main"),
+    ],
+)
+def test_the_program_is_blamed_and_not_the_library(name: str, blamed: str, crash_of: CrashOf):
+    crash = crash_of(f"rust/{name}.stderr")
+    place = crash.blamed_frame
+    assert crash.threads[place.thread].frames[place.frame].function == blamed
