@@ -283,9 +283,10 @@ FORMAT = Format(
     opens=re.compile(
         r"[^\n]{0,200}?(?:GGML_ASSERT[(:]|current device: -?\d"
         r"|(?<!Error: )(?:CUDA|ROCm|MUSA|SYCL|HIP) error: [A-Za-z]"
-        r"|\.(?:c|cc|cpp|cu|cuh|m|mm|h|hpp):\d{1,9}: (?:fatal error|[^\n]{0,60}error|[a-z])"
-        r"|(?:ggml|llama|clip|mtmd|whisper)[\w.-]{0,60}\.(?:c|cpp|cu|cuh|m|h):\d{1,9}: [A-Z]"
-        r"|(?:cuda|hip)Malloc\w{0,20} failed: |vk::[\w:]{2,100}: Error[A-Z]|ggml_vulkan: "
+        r"|\.(?:c|cc|cpp|cu|cuh|m|mm|h|hpp):\d{1,9}: (?![^\n]{0,2000}Assertion [`'])"
+        r"(?:fatal error|[^\n]{0,60}error|[a-z])"
+        r"|(?:ggml|llama|clip|mtmd|whisper)[\w.-]{0,60}\.(?:c|cpp|cu|cuh|m|h):\d{1,9}: "
+        r"(?!Assert)[A-Z]|(?:cuda|hip)Malloc\w{0,20} failed: |vk::[\w:]{2,100}: Error[A-Z]|ggml_vulkan: "
         r"|ggml_metal\w{0,60}: |ggml_opencl: |CLBlast: |OpenCL error|Native API failed\."
         r"|kIOGPUCommandBufferCallbackError|llama_model_loader: "
         r"|(?:print_info|llm_load_print_meta|llama_context|llama_new_context_with_model): "
