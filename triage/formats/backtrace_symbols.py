@@ -281,5 +281,5 @@ FORMAT = Format(
     before=20,
     after=20,
     reach=40,
-    yields_to=("trtllm", "ucx"),
+    yields_to=("chromium", "trtllm", "ucx"),
 )
