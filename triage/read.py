@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from triage.crash import join
 from triage.errors import InputError
+from triage.intake.literals import Literals, looked_for, rows_of
 from triage.intake.load import Loaded, expand, load
 from triage.knowledge import noise_lists
 from triage.model.crash import Crash, ErrorRecord, Fragment, LogLine, ReportWarning, Signal
@@ -19,7 +20,6 @@ from triage.model.report import Input, InputKind
 from triage.model.stack import Thread
 from triage.text.decode import clean
 from triage.text.line import NO_PREFIX, Line
-from triage.text.literals import Literals, looked_for, rows_of
 from triage.text.locate import runs
 from triage.text.prefix import to_line
 from triage.text.streams import separate

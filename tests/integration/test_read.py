@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triage.errors import InputError
+from triage.intake.literals import Literals
 from triage.intake.load import Loaded, expand, load
 from triage.model.position import Position
 from triage.model.report import InputKind
 from triage.model.stack import ThreadKind
 from triage.read import ReadOptions, read, read_loaded, read_text
-from triage.text.literals import Literals
 
 if sys.version_info >= (3, 14):
     from compression import zstd

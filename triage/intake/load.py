@@ -16,6 +16,7 @@ from typing import BinaryIO, cast
 
 from triage.errors import InputError
 from triage.intake.kind import classify, compression
+from triage.intake.literals import Literals
 from triage.intake.scan import WHOLE, Scan, scan
 from triage.intake.unpack import Unpacked, unpacked
 from triage.model.crash import ReportWarning
@@ -23,7 +24,6 @@ from triage.model.position import Position
 from triage.model.report import Input, InputKind
 from triage.text.decode import MAX_LINE, clean, detect_encoding, to_text
 from triage.text.line import Line
-from triage.text.literals import Literals
 from triage.text.prefix import merged_writers, to_line
 
 Anchors = Callable[[], Literals]

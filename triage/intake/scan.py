@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from triage.text.literals import Literals, rows_of
+from triage.intake.literals import Literals, rows_of
 
 CHUNK = 1 << 17
 WHOLE = 8 << 20

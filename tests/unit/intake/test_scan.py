@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from triage.intake import scan as module
 from triage.intake.kind import classify
+from triage.intake.literals import Literals
 from triage.intake.scan import scan
 from triage.model.report import InputKind
-from triage.text.literals import Literals
 
 WORDS = ("ERROR", "#0 ")
 ANCHORS = Literals(WORDS)

@@ -6,10 +6,13 @@ found may be a little more than what was asked for, and never less.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import IO, Any
+
+from triage.parse.cache import load_cached, store_cached
 
 LONG = 20
 """Characters of a literal that are looked for; hyperscan needs another, slower engine above 24."""
@@ -66,14 +69,22 @@ class Literals:
             import hyperscan  # only big texts pay for it
         except ImportError:
             return None
-        database = hyperscan.Database()
-        database.compile(
-            expressions=[re.escape(text) for text, _ in self._patterns],
-            ids=list(range(len(self._patterns))),
-            elements=len(self._patterns),
-            flags=[hyperscan.HS_FLAG_CASELESS if loose else 0 for _, loose in self._patterns],
-        )
+        version = hyperscan.__version__  # type: ignore[attr-defined]
+        name = f"literals-{version}-{self._key()}"
+        database = load_cached(name, _loaded)
+        if database is None:
+            database = hyperscan.Database()
+            database.compile(
+                expressions=[re.escape(text) for text, _ in self._patterns],
+                ids=list(range(len(self._patterns))),
+                elements=len(self._patterns),
+                flags=[hyperscan.HS_FLAG_CASELESS if loose else 0 for _, loose in self._patterns],
+            )
+            store_cached(name, lambda file: file.write(hyperscan.dumpb(database)))
         return database
+
+    def _key(self) -> str:
+        return hashlib.sha256(repr(self._patterns).encode()).hexdigest()[:24]
 
     @cached_property
     def _finder(self) -> Callable[[Buffer], list[int]]:
@@ -86,6 +97,16 @@ class Literals:
             )
         )
         return lambda data: [match.end() for match in pattern.finditer(data)]
+
+
+def _loaded(file: IO[bytes]) -> Any:
+    """Return a database that was kept; raises where it is damaged or made for another processor."""
+    import hyperscan
+
+    database = hyperscan.loadb(file.read(), hyperscan.HS_MODE_BLOCK)
+    database.scratch = hyperscan.Scratch(database)
+    database.scan(b"", match_event_handler=lambda *_: None)
+    return database
 
 
 def looked_for(literal: str, *, any_case: bool = False) -> bytes:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triage.text import literals as module
-from triage.text.literals import LONG, Literals, looked_for, rows_of
+from triage.intake import literals as module
+from triage.intake.literals import LONG, Literals, looked_for, rows_of
+from triage.parse.cache import cache_folder
 
 EXACT = ("ERROR", "#0 ", "\n#2", "L" * (LONG + 9))
 LOOSE = ("cuda error", "error")
@@ -57,3 +58,18 @@ def test_rows_are_those_the_places_lie_in(sizes: list[int], places: list[int]):
     starts = [sum(sizes[:n]) for n in range(len(sizes))]
     wanted = sorted({max(0, bisect_right(starts, place - 1) - 1) for place in places})
     assert rows_of(sorted(places), starts) == wanted
+
+
+@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[: len(data) // 2]])
+def test_a_kept_database_is_used_and_a_damaged_one_made_anew(tmp_path, monkeypatch, damage):
+    pytest.importorskip("hyperscan")
+    monkeypatch.setenv("CLAWTRIAGE_CACHE_DIR", str(tmp_path))
+    cache_folder.cache_clear()
+    data = b"x" * (1 << 16) + b"ERROR"
+    expected = Literals(EXACT).places(data)
+    (kept,) = tmp_path.glob("literals-*")
+    assert Literals(EXACT).places(data) == expected
+    kept.write_bytes(damage(kept.read_bytes()))
+    assert Literals(EXACT).places(data) == expected
+    assert kept.stat().st_size > 100
+    cache_folder.cache_clear()
