@@ -361,5 +361,5 @@ FORMAT = Format(
     before=4,
     after=16,
     reach=120,
-    yields_to=("chromium", "koops", "pyspy", "sanitizer", "tombstone", "torch"),
+    yields_to=("chromium", "cxx_stack", "koops", "pyspy", "sanitizer", "tombstone", "torch"),
 )

@@ -75,7 +75,13 @@ HEADS = {
     ],
     "ggml": [
         "a.c:1: GGML_ASSERT(", "GGML_ASSERT: ", "CUDA error: a", "a.cpp:1: a",
-        "current device: 0, in function f at ",
+        "current device: 0, in function f at ", "ggml-a.c:1: A", "CUDA error: a.cu:1: a",
+        "ggml_vulkan: 0 = a", "ggml_vulkan: vk::a: Error", "ggml_metal_a: error: ",
+        "ggml_opencl: clA(", "llama_model_load: error loading model: ",
+        "  Device 0: a, compute capability ",
+        "llama_model_loader: loaded meta data with 1 key-value pairs and 1 tensors from ",
+        "llama_model_loader: - kv   0:   general.architecture str = ", "print_info: arch = ",
+        "using device CUDA0 (", "build info ", "ggml_a: failed to allocate ",
     ],
     "gpu_api": [
         "CUDA error: ", "CUDA error 1: ", "cudaErrorA", "clFoo failed", "a.cu:1: f: block: [0,",
@@ -213,6 +219,46 @@ HEADS = {
         "pid: 1, tid: 1, name: ", "#00 pc 000000 /a", "#00 pc 000000 /a (", "#0 0x10000 in ",
         "signal 11 (SIGSEGV), code 1 (", "Abort message: '[FATAL:", "#00 a", "Cause: ",
         "F/DEBUG   (  1): ", "01-01 00:00:00.000 1-1 ", "Fatal signal 11 (SIGSEGV), ",
+    ],
+    "backtrace_symbols": [
+        "./a(a+0x1)[0x1", "./a(", "./a(+0x1) [0x1]", "[a:1] [ 0] ./a(a+0x1)[0x1]",
+        "  [bt] (0) a(a+",
+        " 1: (a+0x1) [0x1]", "0x1 <a+0x1> at a", "[a:1] *** Process received signal ***",
+        "Signal: A (1)", "PID 1 received SIGSEGV for address: 0x1", "caught signal 1",
+    ],
+    "cxx_stack": [
+        "#0    Object \"", "#0    Source \"a\", line 1, in ", "#0  | Source \"a\", line 1, in ",
+        " 0# ", " 0# a at ", "0> a(1): a!", "#0 0x1 in ",
+        "Segmentation fault (Address not mapped to object [",
+    ],
+    "go": [
+        "panic: ", "\tpanic: ", "fatal error: ", "[signal SIGSEGV: a code=0x1 addr=0x0 pc=0x1]",
+        "goroutine 1 [", "goroutine 1 gp=0x1 m=1 mp=0x1 [", "created by ", "main.f(",
+        "main.(*T).f(",
+        "\t/a.go:1 +0x1 fp=0x1 sp=0x1 pc=", "PC=0x1 m=1 sigcode=", "rax    0x", "f(",
+    ],
+    "hotspot": [
+        "#  SIGSEGV (0xb) at pc=0x1, pid=1, tid=", "#  Internal Error (", "# C  [",
+        "C  [a+0x1]  ", "J 1 c2 ", "j  a(", "Current thread (0x1):  ",
+        "siginfo: si_signo: 11 (SIGSEGV), si_code: 1 (",
+    ],
+    "java": [
+        "Exception in thread \"", "Exception in thread \"a\" ", "Caused by: ", "\tat a.b(",
+        "\tat a",
+        "== Java Exception: ", "a.b.CException: ", "a.b.C", "\t... 1 more",
+    ],
+    "ollama": [
+        "time=2025-01-01T00:00:00Z level=ERROR source=server.go:1 msg=",
+        "time=2025-01-01T00:00:00Z level=INFO source=routes.go:1 msg=\"server config\" env=\"map[",
+        "time=2025-01-01T00:00:00Z level=INFO source=server.go:1 msg=\"starting runner\" cmd=\"",
+        "time=2025-01-01T00:00:00Z level=INFO source=gpu.go:1 msg=\"inference compute\" name=\"",
+        "2025/01/01 00:00:00 server.go:1: ERROR ", "llama runner process has terminated: ",
+    ],
+    "rust": [
+        "thread 'a' panicked at ", "thread 'a' panicked at 'a", "thread 'a' panicked at a:1:1:",
+        "a', a.rs:1",
+        "   0: ", "   0:     0x1 - ", "             at a.rs:1", "             at ",
+        "━━━ BACKTRACE ━━━", "Error: ", "fatal runtime error: ",
     ],
 }  # fmt: skip
 
@@ -353,6 +399,23 @@ MANY = {
         f"terminate called after throwing an instance of 'E{n}'\n  what():  x{n}"
     ),
     "fatal": lambda n: f"[INFO] OpenClaw claw_inference 0.{n}" if n == 1 else f"[FATAL] x{n}",
+    "goroutines": lambda n: f"goroutine {n} [running]:\nf{n}(0x1)\n\t/a.go:{n} +0x1",
+    "panics": lambda n: f"panic: x{n}\n\ngoroutine 1 [running]:\nf{n}()\n\t/a.go:{n} +0x1",
+    "rust frames": lambda n: f"   {n % 99999}:     0x{n:x} - f{n}\n             at a.rs:{n}:1",
+    "rust panics": lambda n: f"thread 'a' panicked at a.rs:{n}:1:\nx{n}\nstack backtrace:\n   0: f",
+    "symbols": lambda n: f"./a(f{n}+0x1)[0x{n:x}]",
+    "processes": lambda n: f"[a:{n}] [ 0] ./a(f{n}+0x1)[0x{n:x}]",
+    "numbered frames": lambda n: f" {n}# f{n} at a.cpp:{n}",
+    "backward frames": lambda n: f'#{n}    Source "a.cpp", line {n}, in f{n}',
+    "java exceptions": lambda n: f"a.b.C{n}Exception: x\n\tat a.B.f{n}(B.java:{n})",
+    "java causes": lambda n: f"Caused by: a.b.C{n}: x\n\tat a.B.f{n}(B.java:{n})",
+    "hotspot frames": lambda n: (
+        "Native frames: (J=x)" if n == 1 else f"C  [a.so+0x{n:x}]  f{n}+0x1  (a.c:{n})"
+    ),
+    "ollama records": lambda n: (
+        f"time=2025-01-01T00:00:00Z level=ERROR source=server.go:{n} msg=x{n} error=y"
+    ),
+    "devices": lambda n: f"  Device {n % 999}: GPU {n}, compute capability 8.{n % 10}, VMM: yes",
 }
 
 

@@ -1,0 +1,175 @@
+"""What llama.cpp's log states of the engine, its devices and its model."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from triage.formats._base import Item, number
+from triage.model.crash import Engine, Environment, Gpu, ModelFile
+from triage.model.evidence import Evidence
+from triage.model.position import Position
+
+_TYPE = re.compile(
+    r"(?:mostly |all )?(?P<type>\w{2,12})(?: - (?P<size>Extra [Ss]mall|Small|Medium|Large))?"
+)
+_SIZES = {"Extra small": "_XS", "Extra Small": "_XS", "Small": "_S", "Medium": "_M", "Large": "_L"}
+_BYTES = re.compile(r"(?P<count>\d{1,9}(?:\.\d{1,6})?) (?P<unit>KiB|MiB|GiB|TiB|MB|GB)")
+_UNITS = {"KiB": 10, "MiB": 20, "MB": 20, "GiB": 30, "GB": 30, "TiB": 40}
+_MAX_GPUS = 64
+_SETTINGS = {
+    "n_ctx": "ctx-size",
+    "n_batch": "batch-size",
+    "n_ubatch": "ubatch-size",
+    "flash_attn": "flash-attn",
+    "n_seq_max": "parallel",
+}
+
+
+@dataclass(slots=True)
+class Facts:
+    """The facts of one region; `where` keeps the line of each."""
+
+    engine: Engine | None = None
+    gpus: list[Gpu] = field(default_factory=list)
+    model: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    where: dict[str, Position] = field(default_factory=dict)
+
+    def environment(self) -> Environment:
+        """Return the circumstances that were stated."""
+        return Environment(
+            gpus=tuple(self.gpus),
+            options=self.options,
+            model=ModelFile(**self.model) if self.model else None,
+            where=self.where,
+        )
+
+    def read(self, item: Item) -> None:
+        """Take in what one line states."""
+        reader = _READERS.get(item.kind)
+        if reader:
+            reader(self, item)
+
+    def note_gpu(self, at: Position, gpu: Gpu) -> None:
+        """Record a device, or more about one that was named before."""
+        for n, known in enumerate(self.gpus):
+            if known.name == gpu.name and known.memory_free is None and gpu.memory_free:
+                self.gpus[n] = replace(known, memory_free=gpu.memory_free)
+                return
+        if len(self.gpus) >= _MAX_GPUS:
+            return
+        self.gpus.append(gpu)
+        for name in ("name", "compute_capability", "memory_total", "memory_free"):
+            if getattr(gpu, name) is not None:
+                self.where.setdefault(f"gpu.{name}", at)
+
+    def note_model(self, at: Position, **facts: Any) -> None:
+        """Record facts of the model; what was stated first stays."""
+        for name, value in facts.items():
+            if value is not None and name not in self.model:
+                self.model[name] = value
+                self.where[f"model.{name}"] = at
+
+
+def _engine(name: str, version: str | None, item: Item) -> Engine:
+    evidence = Evidence(field="log.line", text=item.text.strip(), weight=0.9, at=item.at)
+    return Engine(name=name, version=version, evidence=(evidence,))
+
+
+def _build(facts: Facts, item: Item) -> None:
+    build = item.fields.get("build") or item.fields["info_build"]
+    facts.engine = facts.engine or _engine("llama.cpp", f"b{build}", item)
+
+
+def _kobold(facts: Facts, item: Item) -> None:
+    facts.engine = _engine("koboldcpp", item.fields["kobold"], item)
+
+
+def _device(facts: Facts, item: Item) -> None:
+    fields = item.fields
+    gpu = Gpu(
+        name=fields["gpu"].strip(),
+        compute_capability=fields.get("capability") or fields.get("gfx"),
+        memory_total=number(fields.get("vram")),
+    )
+    facts.note_gpu(item.at, gpu)
+
+
+def _using(facts: Facts, item: Item) -> None:
+    gpu = Gpu(name=item.fields["using_gpu"], memory_free=number(item.fields["using_free"]))
+    facts.note_gpu(item.at, gpu)
+
+
+def _vulkan_device(facts: Facts, item: Item) -> None:
+    name = re.sub(r" \([^()]{1,60}\)$", "", item.fields["vulkan_gpu"].strip())
+    facts.note_gpu(item.at, Gpu(name=name))
+
+
+def _named_device(facts: Facts, item: Item) -> None:
+    facts.note_gpu(item.at, Gpu(name=item.fields["named_gpu"].strip()))
+
+
+def _loader(facts: Facts, item: Item) -> None:
+    fields = item.fields
+    facts.note_model(item.at, path=fields["path"], tensor_count=number(fields["tensors"]))
+
+
+def _kv(facts: Facts, item: Item) -> None:
+    key, value = item.fields["key"], item.fields["kv"].strip()
+    if key == "general.architecture":
+        facts.note_model(item.at, architecture=value)
+    elif key.endswith(".context_length"):
+        facts.note_model(item.at, context_length=number(value))
+    elif key.endswith(".block_count"):
+        facts.note_model(item.at, layer_count=number(value))
+
+
+def _meta(facts: Facts, item: Item) -> None:
+    meta, value = item.fields["meta"], item.fields["value"].strip()
+    if meta == "arch":
+        facts.note_model(item.at, architecture=value)
+    elif meta == "n_ctx_train":
+        facts.note_model(item.at, context_length=number(value))
+    elif meta == "n_layer":
+        facts.note_model(item.at, layer_count=number(value))
+    elif meta in ("file type", "model ftype"):
+        facts.note_model(item.at, quantization=quantization(value))
+    else:
+        facts.note_model(item.at, file_size=bytes_of(value))
+
+
+def quantization(text: str) -> str | None:
+    """Return the short name of a file type that is spelled out, as `Q4_K - Medium`."""
+    match = _TYPE.match(text)
+    if match is None or not match["type"][-1].isalnum():
+        return None
+    return match["type"].upper() + _SIZES.get(match["size"] or "", "")
+
+
+def bytes_of(text: str) -> int | None:
+    """Return a size that is printed with a unit, in bytes."""
+    match = _BYTES.match(text)
+    return round(float(match["count"]) * (1 << _UNITS[match["unit"]])) if match else None
+
+
+def _context(facts: Facts, item: Item) -> None:
+    name = _SETTINGS[item.fields["setting"]]
+    facts.options[name] = item.fields["setting_value"]
+    facts.where[f"option.{name}"] = item.at
+
+
+_READERS = {
+    "build": _build,
+    "build_info": _build,
+    "kobold": _kobold,
+    "device": _device,
+    "using": _using,
+    "vulkan_device": _vulkan_device,
+    "named_device": _named_device,
+    "loader": _loader,
+    "kv": _kv,
+    "meta": _meta,
+    "context": _context,
+}
