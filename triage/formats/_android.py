@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from triage.formats._base import Region
 from triage.model.position import Position
 from triage.model.stack import Frame, Trust
+from triage.text.late import late
 
 _TIME = r"(?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,9}(?: [+-]\d{4})?:?"
 _WHEN = rf"(?:{_TIME} {{1,3}})?"
@@ -21,12 +21,12 @@ _COLUMNS = (
     # -v tag
     r"[VDIWEFA] [\w.-]{1,40} {0,8}: ",
 )
-_LOGCAT = re.compile("|".join(_COLUMNS))
+_LOGCAT = late("|".join(_COLUMNS))
 
-_BUILD_ID = re.compile(r" ?\((?:BuildId: ?|Build ID: ?)?(?P<id>[0-9a-fA-F]{8,64})\)$")
-_MAP_OFFSET = re.compile(r" \(offset (?:0x)?[0-9a-fA-F]{1,16}\)")
-_DELETED = re.compile(r" \(deleted\)$")
-_BEHIND = re.compile(r"\+(?:0x[0-9a-fA-F]{1,16}|\d{1,12})$")
+_BUILD_ID = late(r" ?\((?:BuildId: ?|Build ID: ?)?(?P<id>[0-9a-fA-F]{8,64})\)$")
+_MAP_OFFSET = late(r" \(offset (?:0x)?[0-9a-fA-F]{1,16}\)")
+_DELETED = late(r" \(deleted\)$")
+_BEHIND = late(r"\+(?:0x[0-9a-fA-F]{1,16}|\d{1,12})$")
 
 
 def without_logcat(region: Region) -> Region:

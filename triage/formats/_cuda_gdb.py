@@ -6,7 +6,6 @@ the stack trace that follows does not.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -16,8 +15,9 @@ from triage.formats._stacks import Stacks
 from triage.model.crash import ErrorRecord, Gpu, Role
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Trust
+from triage.text.late import late
 
-_EXCEPTION = re.compile(r"CUDA_EXCEPTION_(\d{1,3})$")
+_EXCEPTION = late(r"CUDA_EXCEPTION_(\d{1,3})$")
 _EXCEPTIONS: Final = {
     "Lane Illegal Address": 1, "Lane User Stack Overflow": 2, "Device Hardware Stack Overflow": 3,
     "Warp Illegal Instruction": 4, "Warp Out-of-range Address": 5, "Warp Misaligned Address": 6,
@@ -25,8 +25,8 @@ _EXCEPTIONS: Final = {
     "Device Illegal Address": 10, "Lane Misaligned Address": 11, "Warp Assert": 12,
     "Lane Syscall Error": 13, "Warp Illegal Address": 14,
 }  # fmt: skip
-_DEVICE_CLONE = re.compile(r"\s*\[clone (?P<kernel>[^\]]{1,2000})\]$")
-_CALLED = re.compile(r"(?P<function>[^\n(]{1,2000})")
+_DEVICE_CLONE = late(r"\s*\[clone (?P<kernel>[^\]]{1,2000})\]$")
+_CALLED = late(r"(?P<function>[^\n(]{1,2000})")
 
 
 @dataclass(slots=True)

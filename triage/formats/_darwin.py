@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from triage.elf.signals import NUMBERS
 from triage.formats._base import named_signal
 from triage.model.crash import Signal
 from triage.model.position import Position
+from triage.text.late import late
 
 SIGNAL_RETURNS: Final = frozenset({"_sigtramp"})
 """Functions of the system that call a signal handler; what stands above them is the handler's."""
@@ -21,7 +21,7 @@ _SIGNALS: Final = {
 _ADDRESSED: Final = "EXC_BAD_ACCESS"
 _BAD_ACCESS_SEGV: Final = frozenset({"1", "KERN_INVALID_ADDRESS", "EXC_I386_GPFLT", "13"})
 _CODES: Final = {"1": "KERN_INVALID_ADDRESS", "2": "KERN_PROTECTION_FAILURE"}
-_NAMED = re.compile(r"\bSIG[A-Z0-9]{2,10}\b")
+_NAMED = late(r"\bSIG[A-Z0-9]{2,10}\b")
 # Where Apple's numbers are not those of Linux.
 _NUMBERS: Final = {
     7: "SIGEMT",

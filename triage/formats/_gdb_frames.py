@@ -17,35 +17,36 @@ from triage.model.crash import ReportWarning
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Trust
 from triage.text.decode import MAX_LINE
+from triage.text.late import late
 
 SIGNAL_HANDLER = "<signal handler called>"
 
-_PLAIN = re.compile(rf"[ \t]{{0,8}}#(\d{{1,7}})[ \t]{{1,6}}{WHOLE}")
-_HEAD = re.compile(r"[ \t]{0,8}#(?P<index>\d{1,7})[ \t]{1,6}(?P<body>\S[^\n]*)")
-_SPECIAL = re.compile(r"(?P<address>0x[0-9a-fA-F]{1,16} in )?(?P<name><[a-z][a-z -]{3,40}>)[ \t]*$")
-_PLACE = re.compile(r"\s{0,40}(?:at|from) ")
-_SURE_PLACE = re.compile(r"\s{0,40}(?:at \S[^\n]*:\d{1,9}|from \S*[/\\]\S+)\s*$")
-_LIBRARY = re.compile(r"\.so(?:\.\d{1,6}){0,4}$")
-_PLACE_END = re.compile(r"\S{1,400}:\d{1,9}\s*$")
-_SECOND = re.compile(r"#\d{1,7} {1,3}0x[0-9a-fA-F]{6,16} in ")
-_FOREIGN = re.compile(
+_PLAIN = late(rf"[ \t]{{0,8}}#(\d{{1,7}})[ \t]{{1,6}}{WHOLE}")
+_HEAD = late(r"[ \t]{0,8}#(?P<index>\d{1,7})[ \t]{1,6}(?P<body>\S[^\n]*)")
+_SPECIAL = late(r"(?P<address>0x[0-9a-fA-F]{1,16} in )?(?P<name><[a-z][a-z -]{3,40}>)[ \t]*$")
+_PLACE = late(r"\s{0,40}(?:at|from) ")
+_SURE_PLACE = late(r"\s{0,40}(?:at \S[^\n]*:\d{1,9}|from \S*[/\\]\S+)\s*$")
+_LIBRARY = late(r"\.so(?:\.\d{1,6}){0,4}$")
+_PLACE_END = late(r"\S{1,400}:\d{1,9}\s*$")
+_SECOND = late(r"#\d{1,7} {1,3}0x[0-9a-fA-F]{6,16} in ")
+_FOREIGN = late(
     r"[^\n]*(?:\+ ?0x[0-9a-fA-F]{1,16}\)|(?<! at)(?<! from) (?:/|[A-Za-z]:\\)\S+)\s*"
     r"(?:\(BuildId: [0-9a-f]{1,64}\))?$"
 )
-_NOT_ARGUMENTS = re.compile(r"\S+:\d+(?::\d+)?$|[^\s=]+ ?\+ ?0x[0-9a-fA-F]+$")
-_STOP = re.compile(
+_NOT_ARGUMENTS = late(r"\S+:\d+(?::\d+)?$|[^\s=]+ ?\+ ?0x[0-9a-fA-F]+$")
+_STOP = late(
     r"[ \t]{0,8}#\d{1,7}[ \t]|[ \t]{0,8}Thread \d|\((?:\w{1,8}-)?gdb\)"
     r"|\[(?:Switching|Current|Inferior)"
     r"|No (?:locals|symbol)|Program |Backtrace stopped|\(More stack frames|Core was|CUDA "
     r"|The exception|TID \d|  (?:Kernel|BlockIdx|Dev|SM|Wp|Ln|Id) |\d{1,6}\t"
 )
-_OTHERS = re.compile(
+_OTHERS = late(
     r"(?:\S{1,3} )?(?:warning: |\w{3,24} ?: \d{1,6}[ \t])"
     r"|\[(?:New|Thread|Detaching|Attaching|INFO|WARN(?:ING)?|ERROR|DEBUG|FATAL)\b"
     r"|Downloading |(?:INFO|WARNING|ERROR|DEBUG) "
 )
-_INDENTED = re.compile(r" {4}(?![ \t]|#\d)")
-_LOCAL = re.compile(r"(?: {8}|\t)\S{1,80} = ")
+_INDENTED = late(r" {4}(?![ \t]|#\d)")
+_LOCAL = late(r"(?: {8}|\t)\S{1,80} = ")
 _WRAP_LIMIT = 12
 _GLUED = 100
 _NARROW = 55

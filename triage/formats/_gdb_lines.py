@@ -7,22 +7,23 @@ from collections.abc import Iterable, Iterator
 
 from triage.formats._base import Region
 from triage.text.decode import MAX_LINE
+from triage.text.late import late
 from triage.text.line import Line
 
-_PROMPT = re.compile(
+_PROMPT = late(
     r"[ \t]{0,8}(?:\((?:cuda-|roc|ROCm-|rr|rust-)?-?gdb\)|\(rr\)|pwndbg>|gef➤|gdb-peda\$)[ \t]{1,4}"
     r"(?=#\d|Thread \d|Program |0x[0-9a-fA-F]+ in |\[|~\")"
 )
 _PROMPTS = ("gdb) ", "(rr) ", "pwndbg> ", "gef➤ ", "gdb-peda$ ")
-_PAGER = re.compile(
+_PAGER = late(
     r"-{2,3}Type <(?:RET|return)> (?:for more, q to quit, c to continue without paging"
     r"|to continue, or q <return> to quit)-{2,3}"
 )
-_CONSOLE = re.compile(r'~"((?:[^"\\]|\\.){0,8192})"?')
-_ESCAPE = re.compile(r"\\(.)")
+_CONSOLE = late(r'~"((?:[^"\\]|\\.){0,8192})"?')
+_ESCAPE = late(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "", "e": ""}
-_PLAIN = re.compile(r"^[ \t]{0,8}#\d{1,7}[ \t]", re.MULTILINE)
-_LED = re.compile(
+_PLAIN = late(r"^[ \t]{0,8}#\d{1,7}[ \t]", re.MULTILINE)
+_LED = late(
     r"^(?![^\n#]{0,64}coredump: |\[Switching )([^\n#]{1,64})"
     r"#\d{1,7}[ \t]{1,4}0x[0-9a-fA-F]{4,16}[ \t]",
     re.MULTILINE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from triage.elf.signals import SIGNALS, code_name, has_fault_address
@@ -10,6 +9,7 @@ from triage.formats._base import named_signal
 from triage.model.crash import Signal
 from triage.model.position import Position
 from triage.model.stack import Thread, ThreadKind
+from triage.text.late import late
 
 QUIET: Final = frozenset(
     {
@@ -41,9 +41,9 @@ _WORDS: Final = {
     "Quit": "SIGQUIT",
 }
 
-_LWP = re.compile(r"\bLWP (\d{1,10})")
-_DECIMAL = re.compile(r"Thread (\d{1,10})(?:\.(0x[0-9a-fA-F]{1,8}|\d{1,10}))?(?=[ ):]|$)")
-_NAME = re.compile(r'\) "([^\n]{0,64}?)"(?:\)|$)|^[^("]{1,60} "([^\n"]{0,64})"(?:\)|$)')
+_LWP = late(r"\bLWP (\d{1,10})")
+_DECIMAL = late(r"Thread (\d{1,10})(?:\.(0x[0-9a-fA-F]{1,8}|\d{1,10}))?(?=[ ):]|$)")
+_NAME = late(r'\) "([^\n]{0,64}?)"(?:\)|$)|^[^("]{1,60} "([^\n"]{0,64})"(?:\)|$)')
 
 
 def numbered(number: int, words: str, at: Position) -> Signal:

@@ -10,12 +10,13 @@ from triage.formats._base import Item, number
 from triage.model.crash import Engine, Environment, Gpu, ModelFile
 from triage.model.evidence import Evidence
 from triage.model.position import Position
+from triage.text.late import late
 
-_TYPE = re.compile(
+_TYPE = late(
     r"(?:mostly |all )?(?P<type>\w{2,12})(?: - (?P<size>Extra [Ss]mall|Small|Medium|Large))?"
 )
 _SIZES = {"Extra small": "_XS", "Extra Small": "_XS", "Small": "_S", "Medium": "_M", "Large": "_L"}
-_BYTES = re.compile(r"(?P<count>\d{1,9}(?:\.\d{1,6})?) (?P<unit>KiB|MiB|GiB|TiB|MB|GB)")
+_BYTES = late(r"(?P<count>\d{1,9}(?:\.\d{1,6})?) (?P<unit>KiB|MiB|GiB|TiB|MB|GB)")
 _UNITS = {"KiB": 10, "MiB": 20, "MB": 20, "GiB": 30, "GB": 30, "TiB": 40}
 _MAX_GPUS = 64
 _SETTINGS = {

@@ -9,36 +9,35 @@ from dataclasses import replace
 from triage.formats._base import Item, number
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Trust
+from triage.text.late import late
 
-_SYMBOL = re.compile(
+_SYMBOL = late(
     r"(?P<function>[\w.$:@]{1,300})\+(?P<offset>0x[0-9a-fA-F]{1,16})"
     r"(?:/(?:0x)?[0-9a-fA-F]{1,16})?(?P<rest>[^\n]*)"
 )
-_NAME = re.compile(r"(?P<function>[A-Za-z_.$][\w.$]{0,300})(?=$|[ )])(?P<rest>[^\n]*)")
-_MODULE = re.compile(r" {0,2}\[(?P<module>[\w-]{1,64})[^\]]{0,80}\]")
-_PLACE = re.compile(
+_NAME = late(r"(?P<function>[A-Za-z_.$][\w.$]{0,300})(?=$|[ )])(?P<rest>[^\n]*)")
+_MODULE = late(r" {0,2}\[(?P<module>[\w-]{1,64})[^\]]{0,80}\]")
+_PLACE = late(
     r" (?:\()?(?P<file>[\w./+-]{1,300}\.(?:c|h|S|rs|s)):(?P<line>\d{1,7})(?![^ )])"
     r"(?P<inlined>[^\n]{0,4}\[inline\])?"
 )
-_ADDRESSES = re.compile(
+_ADDRESSES = late(
     r"\[<(?:(?:0x)?(?P<address>[0-9a-fA-F]{4,16})| {1,10}(?P<inline>inline|none) {1,10})>\]"
     r"[ \t]{0,4}(?P<guess>\? {0,4})?\(?"
     r"(?P<body>[^\[<\n]{0,400}(?:\[[\w-]{1,64}[^\[\]<\n]{0,80}\])?)"
 )
-_BRACED = re.compile(
+_BRACED = late(
     r"<(?P<address>[0-9a-f]{8,16})>\]?\{(?::(?P<module>[\w-]{1,64}):)?"
     r"(?P<function>[^}\n+]{1,300})\+(?P<offset>\d{1,9})[^}\n]{0,40}\}"
 )
-_KSYMOOPS = re.compile(
+_KSYMOOPS = late(
     r"(?P<address>[0-9a-f]{8,16}) <(?:\[(?P<module>[\w-]{1,64})\])?"
     r"(?P<function>[^+>\n]{1,300})\+(?P<offset>[0-9a-f]{1,16})"
 )
-_HEX = re.compile(r"(?:\[?<?)?(?:0x)?(?P<address>[0-9a-fA-F]{1,16})(?![\w+.])")
-_IN_ANGLES = re.compile(r"\[?<(?:0x)?([0-9a-fA-F]{4,16})>\]?[ \t]{0,4}")
-_BARE_ADDRESS = re.compile(
-    r"\[([0-9a-fA-F]{8,16})\] |([0-9a-fA-F]{8,16}) {1,8}(?=[\w.$]{1,300}\+0x)"
-)
-_NULL = re.compile(r"0x0{1,16}(?!\w)")
+_HEX = late(r"(?:\[?<?)?(?:0x)?(?P<address>[0-9a-fA-F]{1,16})(?![\w+.])")
+_IN_ANGLES = late(r"\[?<(?:0x)?([0-9a-fA-F]{4,16})>\]?[ \t]{0,4}")
+_BARE_ADDRESS = late(r"\[([0-9a-fA-F]{8,16})\] |([0-9a-fA-F]{8,16}) {1,8}(?=[\w.$]{1,300}\+0x)")
+_NULL = late(r"0x0{1,16}(?!\w)")
 
 
 def frames_of(item: Item) -> Iterator[Frame]:

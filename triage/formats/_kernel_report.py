@@ -11,16 +11,15 @@ from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import ErrorRecord
 from triage.model.position import Position
 from triage.model.stack import HISTORY, Frame, Thread
+from triage.text.late import late
 
-_IN_SOURCE = re.compile(r" (?:at|in) (?P<file>[\w./+-]{1,300}):(?P<line>\d{1,7})(?!\w)")
-_WARNED = re.compile(r"WARNING: (?P<file>[\w./+-]{1,300}):(?P<line>\d{1,7}) at ")
-TASK = re.compile(
-    r"(?:INFO: task (?P<name>[^\n]{1,80}):(?P<pid>\d{1,10}) blocked|by task (?P<by>\d+))"
-)
-_DIES = re.compile(r"[^\n]{0,160}?(?:: [0-9a-f]{4} |Oops|error: )[^\n]{0,120}\[#\d{1,6}\]")
-_USER = re.compile(r"RIP: (?:0033|e033|002b|0023):")
+_IN_SOURCE = late(r" (?:at|in) (?P<file>[\w./+-]{1,300}):(?P<line>\d{1,7})(?!\w)")
+_WARNED = late(r"WARNING: (?P<file>[\w./+-]{1,300}):(?P<line>\d{1,7}) at ")
+TASK = late(r"(?:INFO: task (?P<name>[^\n]{1,80}):(?P<pid>\d{1,10}) blocked|by task (?P<by>\d+))")
+_DIES = late(r"[^\n]{0,160}?(?:: [0-9a-f]{4} |Oops|error: )[^\n]{0,120}\[#\d{1,6}\]")
+_USER = late(r"RIP: (?:0033|e033|002b|0023):")
 _NAMES: tuple[tuple[re.Pattern[str], str, int], ...] = tuple(
-    (re.compile(pattern), name, weight)
+    (late(pattern), name, weight)
     for pattern, name, weight in (
         (r"[^\n]{0,40}BUG: (?P<tool>K[A-Z]{2,6}AN|KFENCE)\b", "", 3),
         (r"[^\n]{0,40}ernel panic", "panic", 1),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,8 +21,9 @@ from triage.model.crash import (
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust
 from triage.parse.json_lines import Object, read_json
+from triage.text.late import late
 
-_SIGNAL = re.compile(r"(SIG[A-Z]{2,8})(?: ?/ ?(?P<code>[A-Z][A-Z_]{2,30}))?")
+_SIGNAL = late(r"(SIG[A-Z]{2,8})(?: ?/ ?(?P<code>[A-Z][A-Z_]{2,30}))?")
 _MACH = {
     "EXC_BAD_INSTRUCTION": "SIGILL",
     "EXC_ARITHMETIC": "SIGFPE",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from triage.formats._base import named_signal
 from triage.knowledge import known_errors
 from triage.model.crash import ErrorRecord, Signal
 from triage.model.position import Position
+from triage.text.late import late
 
 STATUS_LIMIT = 0x80000000
 _SYSTEM = frozenset({0xC000, 0xC001})
@@ -41,7 +41,7 @@ _WINDOWS_NAMES = {
     "PRIV_INSTRUCTION": "PRIVILEGED_INSTRUCTION",
     "GUARD_PAGE": "GUARD_PAGE_VIOLATION",
 }
-_ACCESS = re.compile(r"_(?:READ|WRITE|EXEC)\Z")
+_ACCESS = late(r"_(?:READ|WRITE|EXEC)\Z")
 
 
 def status_of(text: str) -> int | None:

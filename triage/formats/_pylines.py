@@ -6,35 +6,35 @@ each or fold all of them into one, and workers write into one another's.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from triage.formats._base import Region
+from triage.text.late import late
 from triage.text.line import Line
 from triage.text.prefix import split_prefix
 
 _BARS = "│┃║"
-_FOLDED = re.compile(r"Traceback \(most recent call last\):\\+n")
-_NEWLINE = re.compile(r"\\{1,3}n")
+_FOLDED = late(r"Traceback \(most recent call last\):\\+n")
+_NEWLINE = late(r"\\{1,3}n")
 _MAX_FOLDED = 400
 
-_FRAME = re.compile(r'File "[^"\n]{1,2000}", line \d')
+_FRAME = late(r'File "[^"\n]{1,2000}", line \d')
 _HEADING = "Traceback (most recent call last):"
 _GROUP = "+ Exception Group "
-_SEPARATOR = re.compile(r"( {0,80})\+-(\+-)?-{3,40} (?:\d{1,6}|\.\.\.|-{1,40})")
-_DIGIT = re.compile(r"\d")
+_SEPARATOR = late(r"( {0,80})\+-(\+-)?-{3,40} (?:\d{1,6}|\.\.\.|-{1,40})")
+_DIGIT = late(r"\d")
 _MAX_LEAD = 300
 
-_OPEN = re.compile(r"[^\n\"]{0,200}?File \"")
-_COMPLETE = re.compile(r"File \"[^\"\n]{1,2000}\", line (?:\d{1,9}|\?\?\?),? in \S")
-_CUT_HEAD = re.compile(
+_OPEN = late(r"[^\n\"]{0,200}?File \"")
+_COMPLETE = late(r"File \"[^\"\n]{1,2000}\", line (?:\d{1,9}|\?\?\?),? in \S")
+_CUT_HEAD = late(
     r"File \"[^\"\n]{1,2000}(?:\"(?:,(?: (?:l(?:i(?:n(?:e(?: (?:\d{1,9}(?:,(?: (?:i(?:n ?)?)?)?)?)?"
     r")?)?)?)?)?)?)?)?$"
 )
 _MAX_CUTS = 3
 
-_RANK = re.compile(r"\[rank ?\d{1,6}\]|\[\d{1,6},\d{1,6}\]<std(?:out|err)>")
+_RANK = late(r"\[rank ?\d{1,6}\]|\[\d{1,6},\d{1,6}\]<std(?:out|err)>")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import named_signal
 from triage.model.crash import ErrorRecord, Role, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust
+from triage.text.late import late
 
 MAX_FRAMES = 5_000
 """Frames of one stack that are kept; a recursion's repetitions are not worth more."""
@@ -28,17 +28,17 @@ _SIGNAL_WORDS = {
     "Floating-point exception": "SIGFPE",
     "Terminated": "SIGTERM",
 }
-_CHILD_SIGNAL = re.compile(
+_CHILD_SIGNAL = late(
     r"died with <Signals\.(SIG[A-Z]{2,8}): |terminated with signal (SIG[A-Z]{2,8})\b"
     r"|killed by signal: (Segmentation fault|Aborted|Killed|Bus error|Illegal instruction"
     r"|Floating point exception|Terminated)\b"
 )
-_CONTINUES = re.compile(
+_CONTINUES = late(
     r"\s|CUDA kernel errors might|HIP kernel errors might|For debugging consider passing"
     r"|Compile with `TORCH_USE|Device-side assert|Search for `|Last error:"
     r"|nccl[A-Z]\w{3,60}: |Please |If reserved |See (?:also|documentation) |Of the allocated memory"
 )
-_OTHER_OUTPUT = re.compile(
+_OTHER_OUTPUT = late(
     r"(?:frame #|Exception raised from |C\+\+ CapturedTraceback|\[rank\d|terminate called|Aborted"
     r"|Segmentation fault|Killed|Process |Exception ignored |\*\*\* |[IWEF]\d{4} |In \[\d"
     r"|(?:\[[^\]\n]{0,60}\] ?)?(?:INFO|DEBUG|WARNING|WARN|ERROR|CRITICAL|FATAL)\b"

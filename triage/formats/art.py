@@ -6,15 +6,15 @@ native frames stand above the Java frames of one thread, each kind with numbers 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.formats._android import native_frame, without_logcat
 from triage.formats._base import Format, Item, Region, number, reading
 from triage.model.crash import ErrorRecord, Fragment, Role
 from triage.model.stack import Frame, Thread, ThreadKind, Trust
+from triage.text.late import late
 
-_PLACE = re.compile(r"(?P<file>[^:\n]{1,200}):(?P<line>-?\d{1,9})$")
+_PLACE = late(r"(?P<file>[^:\n]{1,200}):(?P<line>-?\d{1,9})$")
 _NO_FILE = frozenset({"Native Method", "Native method", "Unknown Source", "Unknown source"})
 _MAX_FRAMES = 20_000
 
@@ -145,7 +145,7 @@ FORMAT = Format(
     name="art",
     title="Java on Android: uncaught exceptions and the traces of an ANR",
     anchors=("FATAL EXCEPTION", "ANR in ", "prio=", "sysTid="),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,160}?FATAL EXCEPTION(?: IN SYSTEM PROCESS)?: \S"
         r'|[^\n]{0,160}?ANR in [\w.]{1,200}|[^\n]{0,160}?"[^"\n]{1,200}" (?:daemon )?'
         r"(?:prio=\d{1,3} tid=\d{1,7} (?:Native|Runnable|Sleeping|Waiting|TimedWaiting|Blocked"

@@ -7,7 +7,6 @@ each other.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.elf.signals import SIGNALS, code_name, has_fault_address
@@ -15,6 +14,7 @@ from triage.formats._base import Format, Item, Region, named_signal, reading
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import Fragment, Signal
 from triage.model.stack import Frame, Thread, Trust
+from triage.text.late import late
 
 _WORDS = {
     "Segmentation fault": "SIGSEGV",
@@ -268,7 +268,7 @@ FORMAT = Format(
         "> at /",
         "> at ./",
     ),
-    opens=re.compile(
+    opens=late(
         r"(?:\[[\w.-]{1,200}:\d{1,10}\] )?[ \t]{0,8}(?:\[bt\] \(\d{1,4}\) |\[ {0,3}\d{1,4}\] "
         r"|#?\d{1,4}[:.)][ \t]{1,4})?(?:(?!\d{1,4}[:.)]?[ \t]|0x|#)[^\s()\[\]][^\n()\[\]]{0,1000})?"
         r"\([^\n]{0,4000}?[+-]0x[0-9a-fA-F]{1,16}\) {0,4}\[0x[0-9a-fA-F]{1,16}\]"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from triage.formats._base import Format, Region, described_error, number, reading
 from triage.model.crash import Fragment
+from triage.text.late import late
 
 
 def _read(region: Region) -> Fragment:
@@ -26,7 +26,7 @@ FORMAT = Format(
     name="bitsandbytes",
     title="bitsandbytes",
     anchors=(" in file ",),
-    opens=re.compile(
+    opens=late(
         r"Error (?:\d{1,5}: )?[a-z][a-z -]{3,120} at line \d{1,9} in file [^\s]{1,1000}"
         r"\.(?:cu|cuh|cpp|h|hip|cc)"
     ),

@@ -6,7 +6,6 @@ followed by a sanitizer's report of the same failure, which knows more and is th
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.elf.signals import SIGNALS
@@ -16,8 +15,9 @@ from triage.frames.symbolized import Symbolized, split_symbolized
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, Trust
+from triage.text.late import late
 
-_MODULE = re.compile(r"\s*\[(?P<module>[^\[\]\n]{1,1000})\]$")
+_MODULE = late(r"\s*\[(?P<module>[^\[\]\n]{1,1000})\]$")
 _DARWIN = {"SEGV_": "SIGSEGV", "BUS_": "SIGBUS", "ILL_": "SIGILL", "FPE_": "SIGFPE"}
 """What a signal's code tells of its name: its number is another one on other systems."""
 
@@ -238,7 +238,7 @@ FORMAT = Format(
         "FATAL ERROR: ",
         "Native stack trace",
     ),
-    opens=re.compile(
+    opens=late(
         r"[^\n\[]{0,100}\[(?:[\d:/. ]{1,60}:)?FATAL:[\w./\\+-]{1,400}(?:\(\d{1,9}\)|:\d{1,9})\]"
         r"|[^\n#]{0,40}# Fatal error(?: in |[ ]{0,4}$)"
         r"|[^\n]{0,60}?(?:Received signal \d{1,2}(?: (?:[A-Z]{2,5}_[A-Z]{3,12}|<unknown>))?"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +9,10 @@ from triage.formats._base import Format, Item, Region, reading
 from triage.model.crash import Engine, Environment, Fragment, Gpu
 from triage.model.evidence import Evidence
 from triage.model.position import Position
+from triage.text.late import late
 
-_VERSION = re.compile(r"v?(\d{1,4}(?:\.\d{1,6}){1,4})")
-_RELEASE = re.compile(r"v?(\d[\w.+-]{0,60})")
+_VERSION = late(r"v?(\d{1,4}(?:\.\d{1,6}){1,4})")
+_RELEASE = late(r"v?(\d[\w.+-]{0,60})")
 _FIELDS = {
     "OS": "os",
     "CUDA runtime version": "cuda_runtime",
@@ -86,7 +86,7 @@ FORMAT = Format(
         "vLLM Version: ",
         "Nvidia driver version",
     ),
-    opens=re.compile(
+    opens=late(
         r" {0,4}(?:PyTorch version: \d|CUDA runtime version: |Nvidia driver version: "
         r"|CUDA used to build PyTorch: |vLLM Version: )"
     ),

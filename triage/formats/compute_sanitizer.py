@@ -7,7 +7,6 @@ name and offset of a frame have changed their order between versions.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, number, reading
@@ -16,18 +15,17 @@ from triage.frames.symbolized import last_bracket
 from triage.model.crash import ErrorRecord, Fragment, Role
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Thread, Trust
+from triage.text.late import late
 
-_HAZARDS = re.compile(r" \[[\d,]{1,20} hazards?\]$")
-_OFFSET_FIRST = re.compile(r"(?P<offset>0x[0-9a-fA-F]{1,16}) in (?=\S)")
-_OFFSET_LAST = re.compile(r"\+(?P<offset>0x[0-9a-fA-F]{1,16})$")
-_PLACE_FIRST = re.compile(
+_HAZARDS = late(r" \[[\d,]{1,20} hazards?\]$")
+_OFFSET_FIRST = late(r"(?P<offset>0x[0-9a-fA-F]{1,16}) in (?=\S)")
+_OFFSET_LAST = late(r"\+(?P<offset>0x[0-9a-fA-F]{1,16})$")
+_PLACE_FIRST = late(
     r"(?P<file>(?:[A-Za-z]:)?[^:\n]{1,1000}):(?P<line>\d{1,9}):(?P<function>\S[^\n]*)$"
 )
-_PLACE = re.compile(r"(?P<file>[^\n]{1,4096}):(?P<line>\d{1,9})$")
-_IN_MODULE = re.compile(
-    r"(?:^|[ \t])\[(?P<offset>0x[0-9a-fA-F]{1,16})\](?: in (?P<module>\S[^\n]*))?$"
-)
-_OLD_SYMBOL = re.compile(r"(?P<function>\S[^\n]{0,4000}) \+ (?P<offset>0x[0-9a-fA-F]{1,16})$")
+_PLACE = late(r"(?P<file>[^\n]{1,4096}):(?P<line>\d{1,9})$")
+_IN_MODULE = late(r"(?:^|[ \t])\[(?P<offset>0x[0-9a-fA-F]{1,16})\](?: in (?P<module>\S[^\n]*))?$")
+_OLD_SYMBOL = late(r"(?P<function>\S[^\n]{0,4000}) \+ (?P<offset>0x[0-9a-fA-F]{1,16})$")
 _CHECKS = (
     ("Uninitialized", "initcheck"),
     ("Host API uninit", "initcheck"),
@@ -286,7 +284,7 @@ FORMAT = Format(
         "Malloc/Free ",
         "= Fatal UVM ",
     ),
-    opens=re.compile(
+    opens=late(
         r"[^\n=]{0,100}={9}(?:     at \S|[ \t]{2,32}(?:Host|Device) Frame:| (?:\w{4,7}: ?)?"
         r"(?:Invalid __|Race reported between |Potential [^\n]{0,12}hazard detected at "
         r"|Barrier error detected|Uninitialized __|Malloc/Free )"

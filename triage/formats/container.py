@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from triage.formats._base import Format, Region, reading
 from triage.model.crash import Environment, ErrorRecord, Fragment
+from triage.text.late import late
 
 
 def _read(region: Region) -> Fragment:
@@ -52,7 +51,7 @@ FORMAT = Format(
         "amd.com/",
         "Incompatible ",
     ),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,400}?(?<!\w)(?:could not select device driver|nvidia-container-cli: "
         r"|initializ(?:e|ing) NVML|load(?:ing)? NVML(?: library)?: |NVIDIA-SMI has failed because "
         r"|Unable to determine the device handle for "

@@ -7,7 +7,6 @@ a text that begins in the middle nobody can tell.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -19,9 +18,10 @@ from triage.frames.names import file_name
 from triage.model.crash import Environment, Fragment, Module, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Thread, Trust
+from triage.text.late import late
 
-_OFFSET = re.compile(r" \+ (?P<offset>0x[0-9a-fA-F]{1,16})$")
-_RAISES = re.compile(r"_*(?:pthread_kill\w{0,40}|GI_raise|g?raise|tgkill|kill)(?:@.{0,40})?$")
+_OFFSET = late(r" \+ (?P<offset>0x[0-9a-fA-F]{1,16})$")
+_RAISES = late(r"_*(?:pthread_kill\w{0,40}|GI_raise|g?raise|tgkill|kill)(?:@.{0,40})?$")
 _TRAMPOLINES = ("__restore_rt", "__kernel_rt_sigreturn", "__default_rt_sa_restorer")
 _MAX_MODULES = 1_000
 _UNKNOWN = "n/a"
@@ -227,7 +227,7 @@ FORMAT = Format(
         "Signal: ",
         " + 0x",
     ),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,240}?(?:Stack trace of thread (?:\d|n/a)"
         r"|Process \d{1,10} \([^)\n]{1,64}\) of user \d{1,10} (?:dumped core|terminated abnormally)"
         r"|process exited, code=dumped, status=\d)"

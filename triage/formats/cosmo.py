@@ -6,17 +6,17 @@ addresses for `cosmoaddr2line`, and again with names where the program holds its
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.model.crash import Environment, ErrorRecord, Fragment, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust
+from triage.text.late import late
 
 _FAULTS = frozenset({"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP"})
-_PLACE = re.compile(r" at (?P<file>\S[^\n]*?):(?P<line>\d{1,9})$")
-_BEHIND = re.compile(r"[+-]\d{1,9}$")
+_PLACE = late(r" at (?P<file>\S[^\n]*?):(?P<line>\d{1,9})$")
+_BEHIND = late(r"[+-]\d{1,9}$")
 _MAX_FRAMES = 20_000
 
 
@@ -153,7 +153,7 @@ FORMAT = Format(
     name="cosmo",
     title="Cosmopolitan's crash dumps, such as llamafile's",
     anchors=("error: Uncaught SIG", "cosmoaddr2line "),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,120}?error: Uncaught SIG[A-Z0-9]{2,10} \([A-Z0-9_]{2,24}\)"
         r"|[^\n]{0,1000}: assert\([^\n]{1,2000}\) failed \(cosmoaddr2line "
     ),

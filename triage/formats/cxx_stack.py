@@ -7,13 +7,13 @@ that were inlined into it one number, and puts lines of source between them.
 from __future__ import annotations
 
 import itertools
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import Fragment, Signal
 from triage.model.stack import Frame, Thread, Trust
+from triage.text.late import late
 
 _SIGNALS = {
     "Segmentation fault": "SIGSEGV",
@@ -34,9 +34,9 @@ _CODES = {
     "Invalid address alignment": "BUS_ADRALN",
 }
 _SNIPPET = 16  # lines of source that may stand between two frames
-_ADDRESS = re.compile(r" ?\[(0x[0-9a-fA-F]{1,16})\]$")
-_PLACE = re.compile(r":(\d{1,9})$")
-_TRACE_PLACE = re.compile(r":(\d{1,9})(?::(\d{1,6}))?[ \t]*$")
+_ADDRESS = late(r" ?\[(0x[0-9a-fA-F]{1,16})\]$")
+_PLACE = late(r":(\d{1,9})$")
+_TRACE_PLACE = late(r":(\d{1,9})(?::(\d{1,6}))?[ \t]*$")
 
 
 @dataclass(slots=True)
@@ -272,8 +272,13 @@ _HANDLERS = {
 FORMAT = Format(
     name="cxx_stack",
     title="stacks of C++ libraries: backward-cpp, Boost.Stacktrace, std::stacktrace, cpptrace",
-    anchors=(' Object "', ' Source "', "Stack trace (most recent call", "0# ", "1# ", "0> "),
-    opens=re.compile(
+    anchors=(
+        ' Object "',
+        ' Source "',
+        "Stack trace (most recent call",
+        *(" 0# ", "\n0# ", " 1# ", "\n0> "),
+    ),
+    opens=late(
         r"[ \t]{0,8}#\d{1,6}[ \t]{1,8}(?:Object|\| Source|Source) \""
         r"|[^\n]{0,60}?Stack trace \(most recent call (?:last|first)\)"
         r"|[ \t]{0,8}\d{1,4}# (?:0x[0-9a-fA-F]{1,16} in |[^\n]{1,6000} (?:in |at )\S| {1,8}at :)"

@@ -6,13 +6,12 @@ it; and the word for `at` in front of a frame is in the user's language.
 
 from __future__ import annotations
 
-import re
-
 from triage.formats._base import Format, Item, Region, reading
 from triage.formats._ntstatus import Exceptions, status_of, status_signal
 from triage.formats._ordered import OrderedStacks, trust_of
 from triage.model.crash import ErrorRecord, Fragment
 from triage.model.stack import Frame
+from triage.text.late import late
 
 _RANK = 3
 _STATUS = {"AccessViolationException": 0xC0000005, "StackOverflowException": 0xC00000FD}
@@ -87,7 +86,7 @@ FORMAT = Format(
         "Stack overflow.",
         "Exception Info: ",
     ),
-    opens=re.compile(
+    opens=late(
         r"\A(?:"
         r"[^\n]{0,60}?Unhandled [Ee]xception[.:] [A-Z]\w{0,60}\.[\w.]{1,400}"
         r"(?: \(0x[0-9a-fA-F]{8}\))?(?::|\s*$)"

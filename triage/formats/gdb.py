@@ -7,7 +7,6 @@ alone when it stops; and all of it may stand behind prompts, quotes and a pager'
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -24,11 +23,12 @@ from triage.model.crash import Environment, Fragment, ReportWarning, Signal
 from triage.model.position import Position
 from triage.model.stack import FrameKind
 from triage.text.decode import MAX_LINE
+from triage.text.late import late
 
-_STOPPED = re.compile(r"(?:0x[0-9a-fA-F]{1,16} in )?[^\s\[#0-9][^\n]*")
-_PLACE = re.compile(r"[ \t]{0,40}(?:at|from) ")
-_CODE = re.compile(r"si_code = (-?\d{1,9})")
-_FAULT = re.compile(r"si_addr = (0x[0-9a-fA-F]{1,16})")
+_STOPPED = late(r"(?:0x[0-9a-fA-F]{1,16} in )?[^\s\[#0-9][^\n]*")
+_PLACE = late(r"[ \t]{0,40}(?:at|from) ")
+_CODE = late(r"si_code = (-?\d{1,9})")
+_FAULT = late(r"si_addr = (0x[0-9a-fA-F]{1,16})")
 
 
 @dataclass(slots=True)
@@ -328,8 +328,9 @@ FORMAT = Format(
     name="gdb",
     title="gdb and cuda-gdb",
     anchors=(
-        "#0 ",
-        *(f"\n#{digit}" for digit in range(1, 10)),
+        *(f"\n#{n} " for n in range(10)),
+        *(f"#{n}  " for n in range(3)),
+        *(f" #{n} " for n in range(3)),
         "Thread ",
         "received signal",
         "terminated with signal",
@@ -342,7 +343,7 @@ FORMAT = Format(
         "killed by SIG",
         "LWP ",
     ),
-    opens=re.compile(
+    opens=late(
         r"(?:\(\S{0,8}gdb\) |~\"){0,2}(?:[ \t]{0,8}#\d{1,7}[ \t]{1,6}(?:0x|[^\s\d][^\n]*? \(|<)"
         r"|[ \t]{0,8}Thread \d{1,9}(?:\.\d+)? (?:\"[^\"\n]{0,64}\" )?"
         r"(?:\((?:Thread|LWP|process|AMDGPU) |received signal )"

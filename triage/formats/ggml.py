@@ -7,17 +7,17 @@ over each other.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, described_error, number, reading
 from triage.formats._ggml_facts import Facts
 from triage.model.crash import ErrorRecord, Fragment, Role
 from triage.model.position import Position
+from triage.text.late import late
 
 _APIS = {"CUDA": "cuda", "ROCm": "hip", "HIP": "hip", "MUSA": "musa", "SYCL": "sycl"}
-_WORD = re.compile(r"(?<!^)(?=[A-Z])")
-_METAL_CODE = re.compile(r"Code=(-?\d{1,6})|status (\d{1,4})")
+_WORD = late(r"(?<!^)(?=[A-Z])")
+_METAL_CODE = late(r"Code=(-?\d{1,6})|status (\d{1,4})")
 _BLOCK = 4  # lines that an error and its place are apart at most
 
 
@@ -280,7 +280,7 @@ FORMAT = Format(
         " not support",
         "unsupported",
     ),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,200}?(?:GGML_ASSERT[(:]|current device: -?\d"
         r"|(?<!Error: )(?:CUDA|ROCm|MUSA|SYCL|HIP) error: [A-Za-z]"
         r"|\.(?:c|cc|cpp|cu|cuh|m|mm|h|hpp):\d{1,9}: (?![^\n]{0,2000}Assertion [`'])"

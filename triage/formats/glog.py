@@ -6,7 +6,6 @@ hold it again; and Ray prints each stack a second time through its own log.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
@@ -14,14 +13,15 @@ from triage.formats._stacks import Stacks
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust
+from triage.text.late import late
 
-_SIZE = re.compile(r"(?:\d{1,16}|\(unknown\)) {1,16}(?=\S)")
+_SIZE = late(r"(?:\d{1,16}|\(unknown\)) {1,16}(?=\S)")
 _ADDRESSED = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE")
 _CODES = {
     "address not mapped to object": "SEGV_MAPERR",
     "invalid permissions for mapped object": "SEGV_ACCERR",
 }
-_MANGLED_PART = re.compile(r"(\d{1,4})")
+_MANGLED_PART = late(r"(\d{1,4})")
 
 
 @dataclass(slots=True)
@@ -183,7 +183,7 @@ FORMAT = Format(
         "] Check failed",
         ": F ",
     ),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,80}?(?:\*\*\* (?:Check failure stack trace: "
         r"|SIG[A-Z0-9]{2,8} (?:received|\(@|\(code)"
         r"|Signal \d{1,3} \(SIG|Aborted at \d{1,20} \([uU]nix)|PC: @ {1,40}0x"

@@ -6,7 +6,6 @@ nothing is printed; and a goroutine that another thread runs has no frames at al
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.elf.signals import SIGNALS, code_name, has_fault_address
@@ -15,8 +14,9 @@ from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust
+from triage.text.late import late
 
-_RECOVERED = re.compile(r" \[recovered(?:, repanicked)?\]$")
+_RECOVERED = late(r" \[recovered(?:, repanicked)?\]$")
 _EXCEPTIONS = {
     0xC0000005: "SIGSEGV",
     0xC0000006: "SIGBUS",
@@ -345,11 +345,10 @@ FORMAT = Format(
         "SIGABRT: abort",
         "SIGSEGV: seg",
         ".go:",
-        ".s:",
         "rflags ",
         "fatal error: ",
     ),
-    opens=re.compile(
+    opens=late(
         r"(?:panic: |fatal error: (?!\S{1,40}: \S{1,200}: No such)|runtime stack:"
         r"|goroutine \d{1,19} [^\n]{0,120}?\[|created by \S"
         r"|[^\n]{0,80}?http: panic serving |\[signal (?:SIG|0x)|SIG[A-Z0-9]{2,9}: [a-z]"

@@ -6,11 +6,10 @@ printed by name, by number and by text, on one line or three.
 
 from __future__ import annotations
 
-import re
-
 from triage.formats._base import Format, Item, Region, described_error, number, reading
 from triage.model.crash import ErrorRecord, Fragment
 from triage.model.position import Position
+from triage.text.late import late
 
 _PREFIXES = (
     ("cudaError", "cuda"),
@@ -80,7 +79,15 @@ FORMAT = Format(
         "CUBLAS_STATUS_",
         "CUDNN_STATUS_",
         "VK_ERROR_",
-        "CL_",
+        "CL_INVALID_",
+        "CL_OUT_OF_",
+        "CL_MEM_",
+        "CL_BUILD_",
+        "CL_DEVICE_",
+        "CL_COMPILE",
+        "CL_PROFILING_",
+        "CL_MAP_",
+        "CL_EXEC_",
         "CUDA error",
         "CUDA Runtime error",
         "CUDA Driver error",
@@ -100,7 +107,7 @@ FORMAT = Format(
         "clWait",
         "], thread: [",
     ),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,400}?\b(?:cudaError[A-Z]|CUDA_ERROR_|hipError[A-Z]|CUBLAS_STATUS_|CUDNN_STATUS_"
         r"|VK_ERROR_|CL_[A-Z]{3}|(?:CUDA|HIP|ROCm)(?: Runtime| Driver)? error|nccl[A-Z]"
         r"|cl[A-Z]\w{3,60} (?:failed|returned))|[^\n]{0,2000}?: block: \[\d"

@@ -6,13 +6,13 @@ names the frame that failed even where no stack was written.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import ErrorRecord, Fragment, Signal
 from triage.model.stack import Frame, Thread, ThreadKind, Trust
+from triage.text.late import late
 
 _WINDOWS = {
     0xC0000005: "SIGSEGV",
@@ -22,15 +22,15 @@ _WINDOWS = {
     0xC0000094: "SIGFPE",
     0xC00000FD: "SIGSEGV",
 }
-_NATIVE = re.compile(
+_NATIVE = late(
     r"\[(?P<module>[^\]\n]{1,600}?)\+(?P<offset>0x[0-9a-f]{1,16})\]"
     r"(?: {1,4}(?P<function>\S[^\n]*?))?(?: {1,4}\((?P<file>[^():\n]{1,300}):(?P<line>\d{1,9})\))?$"
 )
-_OFFSET = re.compile(r"\+0x[0-9a-f]{1,16}$")
-_COMPILED = re.compile(
+_OFFSET = late(r"\+0x[0-9a-f]{1,16}$")
+_COMPILED = late(
     r"(?:\d{1,9}%? {1,4})?(?:(?:[cC][12]|jvmci|aot) )?(?P<method>[^\s(]{1,2000}\(\S{0,2000})"
 )
-_INTERPRETED = re.compile(r"(?P<method>[^\s(]{1,2000}\(\S{0,2000}?)(?:\+\d{1,9})?(?: \S{1,200})?$")
+_INTERPRETED = late(r"(?P<method>[^\s(]{1,2000}\(\S{0,2000}?)(?:\+\d{1,9})?(?: \S{1,200})?$")
 
 
 @dataclass(slots=True)
@@ -240,7 +240,7 @@ FORMAT = Format(
         "siginfo: ",
         "siginfo:si_",
     ),
-    opens=re.compile(
+    opens=late(
         r"# (?:Problematic frame:|A fatal error has been detected by the Java Runtime"
         r"|There is insufficient memory for the Java Runtime"
         r"| {0,3}(?:SIG[A-Z]{2,8}|EXCEPTION_[A-Z_]{2,40}) \(0x[0-9a-f]{1,8}\) at pc=)"

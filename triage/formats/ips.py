@@ -8,7 +8,6 @@ that was made of it above, which says the same and is whole.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,8 +32,9 @@ from triage.model.crash import (
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Thread, Trust
 from triage.text.decode import MAX_LINE
+from triage.text.late import late
 
-_MARK = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?$)|[][{}]')
+_MARK = late(r'"(?:[^"\\]|\\.)*(?:"|\\?$)|[][{}]')
 _MAX_DEPTH = 64
 _MAX_FRAMES = 20_000
 _MAX_THREADS = 4_096
@@ -44,11 +44,9 @@ _WANTED = frozenset(
         "usedImages", "cpuType", "osVersion",
     }
 )  # fmt: skip
-_FAULT = re.compile(
-    r"(?P<code>[A-Z_0-9]{5,40})(?:[^\n]{0,20}? at (?P<address>0x[0-9a-fA-F]{1,16}))?"
-)
+_FAULT = late(r"(?P<code>[A-Z_0-9]{5,40})(?:[^\n]{0,20}? at (?P<address>0x[0-9a-fA-F]{1,16}))?")
 _ARCH = {"ARM-64": "arm64", "X86-64": "x86_64"}
-_THROWN = re.compile(
+_THROWN = late(
     r"\*\*\* Terminating app due to uncaught exception '(?P<name>[^'\n]{1,200})'"
     r"(?:, reason: '(?P<reason>[^\n]*))?"
 )
@@ -307,7 +305,7 @@ FORMAT = Format(
         '"bug_type"', '"faultingThread"', '"usedImages"', '"threads"', '"exception"',
         '"termination"', '"lastExceptionBacktrace"', '"asi"', '"osVersion"', "Translated Report (",
     ),
-    opens=re.compile(
+    opens=late(
         r'[ \t]{0,8}\{[^\n]{0,4000}"bug_type" ?: ?"'
         r'|[ \t]{0,8}"(?:faultingThread|usedImages|threads|lastExceptionBacktrace)" ?: ?[\d\[{]'
         r'|[ \t]{0,8}\{[^\n]{0,8000}"(?:faultingThread|usedImages)" ?:'

@@ -6,19 +6,19 @@ line only by the arrow in the code below it, and cells are files.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, number, reading
 from triage.formats._tracebacks import Tracebacks
 from triage.model.crash import Fragment
+from triage.text.late import late
 
-_LINK = re.compile(
+_LINK = late(
     r"\[([^\[\]\n]{1,500}(?:\[\d{1,6}\][^\[\]\n]{0,40})?)\]\((?:https?|file|vscode)[^)\n]{0,1000}\)"
 )
-_CALL = re.compile(r"(?P<name>[^\s(]{1,300})(?:\((?P<args>.{0,2900})\))?\s*$")
-_CELL_NAME = re.compile(r"<cell line: (?P<line>\d{1,9})>\(\)")
-_USUAL_NAME = re.compile(r"(?:.{0,500}\.)?[A-Z]\w{0,80}(?:Error|Exception|Interrupt|Exit|Warning)$")
+_CALL = late(r"(?P<name>[^\s(]{1,300})(?:\((?P<args>.{0,2900})\))?\s*$")
+_CELL_NAME = late(r"<cell line: (?P<line>\d{1,9})>\(\)")
+_USUAL_NAME = late(r"(?:.{0,500}\.)?[A-Z]\w{0,80}(?:Error|Exception|Interrupt|Exit|Warning)$")
 
 
 @dataclass(slots=True)
@@ -112,7 +112,7 @@ FORMAT = Format(
         "File ~",
         "File /",
     ),
-    opens=re.compile(
+    opens=late(
         r"[A-Za-z_][\w.]{0,200} {2,80}Traceback \(most recent call last\)$"
         r"| {0,4}(?:Cell In|Input In) {0,2}\[\d{1,6}\](?:,|\s*$)|<ipython-input-[\w-]{1,80}> in "
         r"| {0,4}File (?:~|/|<string>|[A-Za-z]:\\)[^\n\":]{0,1000}:\d{1,9}(?:$|,? in )"

@@ -6,7 +6,6 @@ above it.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from triage.formats._base import Format, Item, Region, reading
@@ -14,8 +13,9 @@ from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import ErrorRecord, Fragment, Role
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, ThreadKind, Trust
+from triage.text.late import late
 
-_PLACE = re.compile(r"(?P<file>[^:\n]{1,200})(?::(?P<line>\d{1,9}))?$")
+_PLACE = late(r"(?P<file>[^:\n]{1,200})(?::(?P<line>\d{1,9}))?$")
 _NOWHERE = ("Native Method", "Unknown Source")
 _MESSAGE_LINES = 8  # lines that a message may have below its first
 
@@ -179,7 +179,7 @@ FORMAT = Format(
         "Exception in thread ",
         "== Java Exception: ",
     ),
-    opens=re.compile(
+    opens=late(
         r"[ \t]{0,40}at [\w$.<>@/-]{3,800}\((?:Native Method|Unknown Source"
         r"|[\w$-]{1,200}\.(?:java|kt|scala|groovy|clj)(?::\d{1,9})?)\)"
         r'|[^\n]{0,200}?(?:Exception in thread "[^"\n]{1,200}" [\w$.]|== Java Exception: )'

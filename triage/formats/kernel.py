@@ -6,7 +6,6 @@ one failing kernel prints an Xid line for every SM it ran on, and one death prin
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.elf.signals import SIGNALS
@@ -14,6 +13,7 @@ from triage.formats._base import Format, Item, Region, named_signal, number, rea
 from triage.model.crash import Environment, ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust
+from triage.text.late import late
 from triage.text.line import Line
 
 _TRAPS = {
@@ -30,13 +30,9 @@ _TRAPS = {
     "segment not present": "SIGBUS",
     "alignment check": "SIGBUS",
 }
-_MAP = re.compile(
-    r"(?:(?P<offset>[0-9a-fA-F]{1,16}),)?(?P<base>[0-9a-fA-F]{1,16})\+[0-9a-fA-F]{1,16}"
-)
-_CAUSE = re.compile(r"caused by previous Xid (\d{1,4})")
-_MODULE_VERSION = re.compile(
-    r"NVRM: (this kernel module has the version \d{1,4}(?:\.\d{1,4}){1,3})"
-)
+_MAP = late(r"(?:(?P<offset>[0-9a-fA-F]{1,16}),)?(?P<base>[0-9a-fA-F]{1,16})\+[0-9a-fA-F]{1,16}")
+_CAUSE = late(r"caused by previous Xid (\d{1,4})")
+_MODULE_VERSION = late(r"NVRM: (this kernel module has the version \d{1,4}(?:\.\d{1,4}){1,3})")
 _SAME_EVENT = 60
 """Lines within which two OOM lines on one process are about one kill."""
 
@@ -44,7 +40,7 @@ _MAX_THREADS = 200
 """Crashed processes of which the place is kept."""
 
 
-_OPENS = re.compile(
+_OPENS = late(
     r"[^\n]{0,300}?(?:(?<!\w)(?:NVRM: (?:Xid|GPU |RmInit|rm_init|osInit|No NVIDIA"
     r"|The NVIDIA|This PCI|API mismatch|this kernel module|loading NVIDIA|fallen off|request_irq"
     r"|knvlink|_kgsp|\w{1,60}: [^\n]{0,60}ncorrectable)|NVRM version: NVIDIA"

@@ -8,13 +8,13 @@ that explain the failure but did not fail.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from triage.formats._base import Format, Item, Region, number, reading
 from triage.formats._kernel_frames import counter_frame, frames_of
 from triage.formats._kernel_report import TASK, Oops, headline_error
 from triage.model.crash import Fragment
+from triage.text.late import late
 from triage.text.line import Line
 
 _STAMP = (
@@ -27,8 +27,8 @@ _STAMP = (
 """What stands before a kernel's words: a level, the journal's columns where nobody took them off,
 the clock, the caller, and a processor and a process as Android's kernels print them."""
 
-_STAMPED = re.compile(_STAMP)
-_OPENS = re.compile(
+_STAMPED = late(_STAMP)
+_OPENS = late(
     _STAMP + r"(?:rcu: |watchdog: |NMI watchdog: |traps: |\[ )?(?:Call [Tt]race ?:"
     r"|BUG: (?:[Uu]nable to|[Kk]ernel [Nn]|soft lockup|spinlock|scheduling while"
     r"|sleeping function|Bad |K[A-Z]{2,6}AN: |KFENCE: |workqueue lockup|bad unlock|Invalid wait"
@@ -167,7 +167,11 @@ FORMAT = Format(
         "Internal error: ",
         "UBSAN: ",
         "unreferenced object",
-        "[<",
+        "[<00",
+        "[<80",
+        "[<bf",
+        "[<c0",
+        "[<ff",
         " TASK: ",
         "hard LOCKUP",
         "page allocation failure",

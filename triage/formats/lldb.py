@@ -7,7 +7,6 @@ where there is debug information, otherwise what is in the brackets belongs to t
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from triage.elf.signals import NUMBERS
@@ -17,18 +16,19 @@ from triage.formats._stacks import Stacks
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Trust
+from triage.text.late import late
 
-_TID = re.compile(r"\btid = (0x[0-9a-fA-F]{1,16}|\d{1,12})")
-_NAME = re.compile(r"\b(?:name|queue) = '([^'\n]{1,200})'")
-_REASON = re.compile(r"\bstop reason = (.*)$")
-_MACH = re.compile(
+_TID = late(r"\btid = (0x[0-9a-fA-F]{1,16}|\d{1,12})")
+_NAME = late(r"\b(?:name|queue) = '([^'\n]{1,200})'")
+_REASON = late(r"\bstop reason = (.*)$")
+_MACH = late(
     r"(EXC_[A-Z_]{3,30}) \((?:code=(?P<code>\w{1,40}))?"
     r"(?:[^)\n]{0,80}?\baddress=(?P<address>0x[0-9a-fA-F]{1,16}))?"
 )
-_SIGNAL = re.compile(r"signal (SIG[A-Z0-9]{2,10})(?:: (?P<why>[^(\n]{1,100}))?")
-_FAULT = re.compile(r"\(fault address[:=] ?(0x[0-9a-fA-F]{1,16})")
-_WINDOWS = re.compile(r"Exception (0x[0-9a-fA-F]{8}) encountered at address 0x[0-9a-fA-F]+: (.*)$")
-_SWIFT = re.compile(r"(?:Swift runtime failure|Fatal error|Assertion failed|Precondition failed): ")
+_SIGNAL = late(r"signal (SIG[A-Z0-9]{2,10})(?:: (?P<why>[^(\n]{1,100}))?")
+_FAULT = late(r"\(fault address[:=] ?(0x[0-9a-fA-F]{1,16})")
+_WINDOWS = late(r"Exception (0x[0-9a-fA-F]{8}) encountered at address 0x[0-9a-fA-F]+: (.*)$")
+_SWIFT = late(r"(?:Swift runtime failure|Fatal error|Assertion failed|Precondition failed): ")
 _WHY = {
     "invalid address": "SEGV_MAPERR",
     "address not mapped to object": "SEGV_MAPERR",
@@ -39,11 +39,11 @@ _NO_CRASH = frozenset(
     {"SIGSTOP", "SIGINT", "SIGCONT", "SIGTSTP", "SIGCHLD", "SIGUSR1", "SIGUSR2", "SIGWINCH"}
 )
 
-_ADDRESS = re.compile(r"(0x[0-9a-fA-F]{1,16})(?: |$)")
-_FLAGS = re.compile(r"(?: \[(?:opt|inlined|artificial)\]){1,3}$")
-_PLACE = re.compile(r" at (?P<file>\S.*?):(?P<line>\d{1,9})(?::(?P<column>\d{1,6}))?$")
-_OFFSET = re.compile(r" \+ \d{1,12}$")
-_ARGUMENTS = re.compile(r"\((?:, )?(?:\(null\)|[\w$.#]{1,80}) ?=(?!=)")
+_ADDRESS = late(r"(0x[0-9a-fA-F]{1,16})(?: |$)")
+_FLAGS = late(r"(?: \[(?:opt|inlined|artificial)\]){1,3}$")
+_PLACE = late(r" at (?P<file>\S.*?):(?P<line>\d{1,9})(?::(?P<column>\d{1,6}))?$")
+_OFFSET = late(r" \+ \d{1,12}$")
+_ARGUMENTS = late(r"\((?:, )?(?:\(null\)|[\w$.#]{1,80}) ?=(?!=)")
 _UNNAMED = "___lldb_unnamed_"
 
 
@@ -189,7 +189,7 @@ FORMAT = Format(
     name="lldb",
     title="lldb and Xcode's stops",
     anchors=("frame #", "thread #", "EXC_", "signal SIG"),
-    opens=re.compile(
+    opens=late(
         r"[ \t>,]{0,16}(?:\*[ \t]{1,4})?frame #\d{1,6}: {0,2}(?:0x[0-9a-fA-F]{4,16}|[^\s`]{1,200}`)"
         r"|[ \t>,]{0,16}\*[ \t]{1,4}thread #\d{1,9}[,:] "
         r"|[ \t>,]{0,16}thread #\d{1,9}[,:] (?:tid|name|queue|stop reason) = "

@@ -23,25 +23,26 @@ from triage.frames.names import file_name
 from triage.model.crash import Environment, ErrorRecord, Fragment, Module, Role, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Thread, Trust
+from triage.text.late import late
 
 _MAX_MODULES = 2_000
 _LAST_EXCEPTION = "Last Exception Backtrace"
 _THROWN = "*** First throw call stack"
 _ABOUT = ("about", "queue", "numbered_name", "crashed_name")
-_QUEUE = re.compile(r"(?P<name>.*?)\s*Dispatch queue: (?P<queue>.*)$")
-_FAULT = re.compile(
+_QUEUE = late(r"(?P<name>.*?)\s*Dispatch queue: (?P<queue>.*)$")
+_FAULT = late(
     r"(?P<code>KERN_[A-Z_]{3,40}|EXC_I386_[A-Z]{3,20}|(?:SEGV|BUS|ILL|FPE)_[A-Z]{3,12})"
     r"(?:[^\n]{0,20}? at (?P<address>0x[0-9a-fA-F]{1,16}))?"
 )
-_NAMESPACE = re.compile(r"(?:Namespace )?(?P<space>[A-Z]{3,20})[, ]")
-_VERSION = re.compile(r"\((?P<version>[^()]{1,100})\)$")
+_NAMESPACE = late(r"(?:Namespace )?(?P<space>[A-Z]{3,20})[, ]")
+_VERSION = late(r"\((?P<version>[^()]{1,100})\)$")
 _ARCH = {"ARM-64": "arm64", "X86-64": "x86_64", "X86": "i386", "ARM": "arm"}
 
-_OFFSET = re.compile(r"(?:0x[0-9a-fA-F]{1,16}|0) \+ (0x[0-9a-fA-F]{1,16}|\d{1,19})(?= |$)")
-_PLACE = re.compile(r"\s?\((?P<file>[^()\n]{1,500}?):(?P<line>\d{1,9})(?::(?P<column>\d{1,6}))?\)$")
-_BEHIND = re.compile(r" \+ \d{1,12}$")
-_IN_MODULE = re.compile(r" \(in [^()\n]{1,200}\)$")
-_FLAGS = re.compile(r"(?: \[(?:inlined|opt)\]){1,3}$")
+_OFFSET = late(r"(?:0x[0-9a-fA-F]{1,16}|0) \+ (0x[0-9a-fA-F]{1,16}|\d{1,19})(?= |$)")
+_PLACE = late(r"\s?\((?P<file>[^()\n]{1,500}?):(?P<line>\d{1,9})(?::(?P<column>\d{1,6}))?\)$")
+_BEHIND = late(r" \+ \d{1,12}$")
+_IN_MODULE = late(r" \(in [^()\n]{1,200}\)$")
+_FLAGS = late(r"(?: \[(?:inlined|opt)\]){1,3}$")
 _UNKNOWN = frozenset({"", "???", "0x0", "0", "<redacted>", "<unknown>", "(null)"})
 
 
@@ -356,13 +357,16 @@ FORMAT = Format(
         "Precondition failed",
         "Assertion failed",
         " 0x0000",
-        "\t0x",
+        "\t0x0",
+        "\t0x1",
+        "\t0x7",
+        "\t0xf",
         "libsystem_",
         "abort() called",
         "Library not loaded",
         "Symbol not found",
     ),
-    opens=re.compile(
+    opens=late(
         r"[ \t>]{0,8}(?:Exception Type|Crashed Thread|Triggered by Thread|Termination Reason"
         r"|Termination Signal):[ \t]{1,40}\S"
         r"|[ \t>]{0,8}Thread \d{1,6}"

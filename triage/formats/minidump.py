@@ -6,7 +6,6 @@ people a frame's name and its inlined callers share one numbering, which the JSO
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, reading
@@ -15,18 +14,17 @@ from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import Fragment, Module, Symbols
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread
+from triage.text.late import late
 
-_HEADING = re.compile(
+_HEADING = late(
     r"(?P<name>.*?) ?(?:\((?P<state>crashed|requested dump, did not crash)[^()]{0,40}\))?"
     r"(?: ?- tid: (?P<tid>\d{1,10}))?\s*\Z"
 )
-_PLACE = re.compile(
-    r" \[(?P<file>[^\[\]]{1,1000}) : (?P<line>\d{1,9})(?: \+ 0x[0-9a-f]{1,16})?\]\Z"
-)
-_OFFSET = re.compile(r" \+ (0x[0-9a-fA-F]{1,16})\Z")
-_ADDRESS = re.compile(r"(0x[0-9a-fA-F]{1,16})(?P<unloaded> \(unloaded .*\))?\Z")
-_UNLOADED = re.compile(r"\(unloaded ([^@()]{1,300})@(0x[0-9a-fA-F]{1,16})([^()]*)\)")
-_JSON = re.compile(
+_PLACE = late(r" \[(?P<file>[^\[\]]{1,1000}) : (?P<line>\d{1,9})(?: \+ 0x[0-9a-f]{1,16})?\]\Z")
+_OFFSET = late(r" \+ (0x[0-9a-fA-F]{1,16})\Z")
+_ADDRESS = late(r"(0x[0-9a-fA-F]{1,16})(?P<unloaded> \(unloaded .*\))?\Z")
+_UNLOADED = late(r"\(unloaded ([^@()]{1,300})@(0x[0-9a-fA-F]{1,16})([^()]*)\)")
+_JSON = late(
     r'\s{0,40}[\w"{\[: ,]{0,80}"'
     r'(?:crash_info|crashing_thread|threads_index|system_info|json_dump)":'
 )
@@ -212,8 +210,13 @@ FORMAT = Format(
         "(crashed)",
         "did not crash)",
         " - 0x",
-        "|0x",
-        "OS|",
+        "Crash|",
+        "OS|L",
+        "OS|W",
+        "OS|M",
+        "OS|A",
+        "OS|i",
+        "OS|S",
         "CPU|",
         "crash_info",
         "crashing_thread",
@@ -224,7 +227,7 @@ FORMAT = Format(
         '"base_addr": "',
         '"debug_id": "',
     ),
-    opens=re.compile(
+    opens=late(
         r" {1,8}Found by: (?:given as|inlining|call frame info|previous frame|stack scanning"
         r"|recovered by|simulating|unknown)"
         r"|Crash reason: {1,4}(?:SIG|EXC|0x|[A-Z_]{8})|Thread \d{1,7} [^\n]{0,300}\((?:crashed"

@@ -25,20 +25,21 @@ from triage.model.crash import (
 )
 from triage.model.evidence import Evidence
 from triage.model.position import Position
+from triage.text.late import late
 
-_SOURCE = re.compile(
+_SOURCE = late(
     r"(?:server|sched|routes|gpu|runner|ggml|images|types|memory|cache|device|payload|common|download"
     r"|backend|llm|llama|causal|model|path|app|cpu_common|cpu_linux|cuda_common|amd_\w{5,8}"
     r"|ollamarunner|ext_server_common|dyn_ext_server)\.go"
 )
-_PAIR = re.compile(
+_PAIR = late(
     r'(?<![\w.])(?P<key>[A-Za-z_][\w.]{0,60})=(?P<value>"(?:[^"\\]|\\.){0,4000}"|[^\s"]{0,1000})'
 )
-_VARIABLE = re.compile(r"(?<![^\s\[])(?P<name>[A-Z][A-Z0-9_]{2,60}|https?_proxy|no_proxy):")
-_VERSION = re.compile(r"\(version (?P<version>[\w.+-]{1,40})\)")
-_SIZE = re.compile(r"(?P<count>\d{1,9}(?:\.\d{1,4})?) (?P<unit>MiB|GiB|TiB)")
+_VARIABLE = late(r"(?<![^\s\[])(?P<name>[A-Z][A-Z0-9_]{2,60}|https?_proxy|no_proxy):")
+_VERSION = late(r"\(version (?P<version>[\w.+-]{1,40})\)")
+_SIZE = late(r"(?P<count>\d{1,9}(?:\.\d{1,4})?) (?P<unit>MiB|GiB|TiB)")
 _SCALE = {"MiB": 1, "GiB": 1024, "TiB": 1024 * 1024}
-_SIGNAL = re.compile(
+_SIGNAL = late(
     r"(?<!\w)signal: (?P<words>aborted|abort trap|segmentation fault|killed|illegal instruction"
     r"|bus error|floating point exception|trace/breakpoint trap)"
 )
@@ -52,7 +53,7 @@ _SIGNALS = {
     "floating point exception": "SIGFPE",
     "trace/breakpoint trap": "SIGTRAP",
 }
-_OPTION = re.compile(
+_OPTION = late(
     r"model|ctx-size|batch-size|n-gpu-layers|threads|parallel|kv-cache-type|flash-attn"
     r"|tensor-split|no-mmap|main-gpu"
 )
@@ -225,7 +226,7 @@ FORMAT = Format(
     name="ollama",
     title="Ollama's log",
     anchors=(".go:", "llama runner ", "llama-server process"),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,40}?(?:time=\"?[^\s\"]{8,40}\"? level=[A-Z]{3,6} source=[\w.-]{2,40}\.go:\d"
         r"|\d{4}/\d\d/\d\d \d\d:\d\d:\d\d [\w.-]{2,40}\.go:\d{1,6}: )"
         r"|[^\n]{0,200}?(?:llama runner (?:process )?(?:has terminated|no longer|terminated|exited)"

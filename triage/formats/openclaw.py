@@ -7,7 +7,6 @@ is a fact too.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +14,7 @@ from triage.formats._base import Format, Region, number, reading
 from triage.model.crash import Engine, Environment, ErrorRecord, Fragment, Gpu, ModelFile
 from triage.model.evidence import Evidence
 from triage.model.position import Position
+from triage.text.late import late
 
 _API = {"CUDA": "cuda", "HIP": "hip", "ROCm": "hip", "OpenCL": "opencl"}
 
@@ -218,7 +218,7 @@ FORMAT = Format(
     name="openclaw",
     title="OpenClaw's log",
     anchors=("clw-llm-crash", "OpenClaw claw_inference", "[FATAL] ", "[INFO] ctx size "),
-    opens=re.compile(r"\[(?:DEBUG|INFO|WARN|ERROR|FATAL)\] "),
+    opens=late(r"\[(?:DEBUG|INFO|WARN|ERROR|FATAL)\] "),
     read=_read_own,
     reach=100_000,
 )

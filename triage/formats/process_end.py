@@ -13,6 +13,7 @@ from dataclasses import replace
 from triage.elf.signals import NUMBERS
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.model.crash import ErrorRecord, Fragment, Signal
+from triage.text.late import late
 
 _WORDS = {
     "abort": "SIGABRT",
@@ -80,7 +81,7 @@ _SHELL, _LESS = 4, 5
 
 _WORD_FIELDS = ("words", "glued", "zsh_words", "sig_words")
 # Some messages list what may have happened.
-_GUESS = re.compile(r"root cause|may be|might|possibl|for example|e\.g\.", re.IGNORECASE)
+_GUESS = late(r"root cause|may be|might|possibl|for example|e\.g\.", re.IGNORECASE)
 
 
 def _read(region: Region) -> Fragment:
@@ -247,7 +248,7 @@ FORMAT = Format(
         *_LOCAL_WORDS,
     ),
     # Alternatives are tried where a word begins or ends, which is a fraction of all places.
-    opens=re.compile(
+    opens=late(
         r"\A(?:"
         r"[^\n]{0,600}?\b(?:Abort(?:ed| trap)|Segmentation fault|Bus error|Illegal instruction"
         r"|Killed|Floating point exception|Trace/(?:breakpoint|BPT) trap|Bad system call"

@@ -5,18 +5,15 @@ What is odd about it: nothing has failed yet; a frame's place is a file and line
 
 from __future__ import annotations
 
-import re
-
 from triage.formats._base import Format, Item, Region, number, reading
 from triage.formats._tracebacks import Tracebacks
 from triage.model.crash import Fragment
 from triage.model.stack import Frame, FrameKind, Trust
+from triage.text.late import late
 
-_SOURCE = re.compile(r"(?P<file>.{1,900}):(?P<line>\d{1,9})$")
-_NATIVE = re.compile(
-    r".*(?:\.so(?:\.[\d.]{1,20})?|\.dylib|\.dll|\.exe|\.(?:c|cc|cpp|cu|h|hpp|rs|S))$"
-)
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{1,16}$")
+_SOURCE = late(r"(?P<file>.{1,900}):(?P<line>\d{1,9})$")
+_NATIVE = late(r".*(?:\.so(?:\.[\d.]{1,20})?|\.dylib|\.dll|\.exe|\.(?:c|cc|cpp|cu|h|hpp|rs|S))$")
+_ADDRESS = late(r"0x[0-9a-fA-F]{1,16}$")
 
 
 def _read(region: Region) -> Fragment:
@@ -65,7 +62,7 @@ FORMAT = Format(
     name="pyspy",
     title="py-spy",
     anchors=("(active", "(idle"),
-    opens=re.compile(
+    opens=late(
         r"Thread (?:0x[0-9a-fA-F]{1,16}|\d{1,20}) \((?:active|idle)(?:\+gil)?\)(?:: \"|\s*$)"
     ),
     read=_read,

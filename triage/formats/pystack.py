@@ -6,16 +6,13 @@ frame of which nothing is known is one of file `???`, line 0.
 
 from __future__ import annotations
 
-import re
-
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._tracebacks import Tracebacks
 from triage.model.crash import Fragment, Signal
 from triage.model.stack import Frame, FrameKind, Trust
+from triage.text.late import late
 
-_LIBRARY = re.compile(
-    r"(?P<function>.{1,3000}?)(?P<inlined> \(inlined\))? \((?P<library>[^()]*)\)$"
-)
+_LIBRARY = late(r"(?P<function>.{1,3000}?)(?P<inlined> \(inlined\))? \((?P<library>[^()]*)\)$")
 _FAULTS = {
     "segmentation fault": "SIGSEGV",
     "bus error": "SIGBUS",
@@ -86,7 +83,7 @@ FORMAT = Format(
     name="pystack",
     title="pystack",
     anchors=("Traceback for thread ", '(Python) File "', '(C) File "', "The process died due "),
-    opens=re.compile(
+    opens=late(
         r"[^\n(]{0,80}?(?:Traceback for thread \d{1,10} [^\n]{0,420}?\(most recent call last\):"
         r'|\((?:Python|C)\) File "[^"\n]{1,2000}", line \d{1,9}, in )'
         r"|The process died due (?:to |receiving |an? )"

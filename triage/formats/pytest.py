@@ -6,15 +6,15 @@ that begin with `E`; and in the long style a frame's function is in the code abo
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from triage.formats._base import Format, Item, Region, number, reading
 from triage.formats._tracebacks import MAX_MESSAGE_LINES, Tracebacks
 from triage.model.crash import Fragment
 from triage.model.position import Position
+from triage.text.late import late
 
-_NAMED = re.compile(r"(?P<name>(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,80})(?:: (?P<message>.*))?$")
+_NAMED = late(r"(?P<name>(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,80})(?:: (?P<message>.*))?$")
 _PARTS = ("FAILURES", "ERRORS")
 
 
@@ -107,7 +107,7 @@ FORMAT = Format(
     name="pytest",
     title="pytest's reports of failed tests",
     anchors=("= FAILURES =", "= ERRORS =", ": in "),
-    opens=re.compile(
+    opens=late(
         r"={3,200} (?:FAILURES|ERRORS) ={3,200}"
         r"|[^\s:'\"(][^\n:'\"(]{0,1000}\.pyx?:\d{1,9}: in [\w<]"
     ),

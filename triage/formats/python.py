@@ -17,21 +17,22 @@ from triage.formats._tracebacks import Tracebacks, fatal_signal
 from triage.model.crash import ErrorRecord, Fragment, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, Trust
+from triage.text.late import late
 
-_USUAL_NAME = re.compile(
+_USUAL_NAME = late(
     r"(?:.{0,500}\.)?_?[A-Z]\w{0,80}(?:Error|Exception|Warning|Interrupt|Exit|Timeout|Failure"
     r"|Iteration|Group|Traceback)(?:\(|$)"
 )
-_ANY_NAME = re.compile(r"(?:.{0,500}\.)?[A-Z]\w{0,80}[a-z]\w{0,80}(?:\(|$)")
+_ANY_NAME = late(r"(?:.{0,500}\.)?[A-Z]\w{0,80}[a-z]\w{0,80}(?:\(|$)")
 _NOT_NAMES = frozenset({"Aborted", "Killed", "Terminated", "Info", "Warning", "Error", "Note"})
-_INNER = re.compile(r"\x1b?(?:\[\d{1,2}m)?ray::|.{0,1000}\(\d{1,6} sub-exceptions?\)")
+_INNER = late(r"\x1b?(?:\[\d{1,2}m)?ray::|.{0,1000}\(\d{1,6} sub-exceptions?\)")
 _WINDOWS = {
     "access violation": (0xC0000005, "STATUS_ACCESS_VIOLATION"),
     "stack overflow": (0xC00000FD, "STATUS_STACK_OVERFLOW"),
     "int divide by zero": (0xC0000094, "STATUS_INTEGER_DIVIDE_BY_ZERO"),
     "in page error": (0xC0000006, "STATUS_IN_PAGE_ERROR"),
 }
-_NATIVE_FILE = re.compile(r".{1,1900}\.(?:c|cc|cpp|cxx|cu|cuh|h|hpp|inl)$")
+_NATIVE_FILE = late(r".{1,1900}\.(?:c|cc|cpp|cxx|cu|cuh|h|hpp|inl)$")
 _NAME_REACH = 3
 """Lines between the name of a thread and its traceback."""
 
@@ -326,7 +327,7 @@ FORMAT = Format(
         "=== Uncaught Python",
         *_ALONE,
     ),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,300}Traceback \(most recent call last\)|[^\n]{0,200}Fatal Python error: "
         r"|[^\n]{0,200}Windows fatal exception: |[^\n]{0,200}\(most recent call first\):"
         r'|[^\n"]{0,200}File "[^"\n]{1,2000}", line \d'

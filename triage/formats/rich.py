@@ -6,23 +6,21 @@ around each frame may hold a box of its own, and the exception stands below.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from triage.formats._base import Format, Item, Region, number, reading
 from triage.formats._tracebacks import Tracebacks
 from triage.model.crash import Fragment
+from triage.text.late import late
 from triage.text.line import Line
 
-_HEADING = re.compile(
+_HEADING = late(
     r"[╭┌+][─━-]{1,500} (?:Traceback \(most recent call last\)|Exception Group) [─━-]{1,500}[╮┐+]"
 )
-_BOTTOM = re.compile(r"[╰└+][─━-]{2,1000}[╯┘+]")
+_BOTTOM = late(r"[╰└+][─━-]{2,1000}[╯┘+]")
 _BARS = "│┃|"
-_WHOLE = re.compile(
-    r"[^\n│]{1,2000}:\d{1,9} in \S|in [^\s:]{1,300}:\d{1,9}$|[^\n│]{1,2000}:\d{1,9}$"
-)
+_WHOLE = late(r"[^\n│]{1,2000}:\d{1,9} in \S|in [^\s:]{1,300}:\d{1,9}$|[^\n│]{1,2000}:\d{1,9}$")
 _MAX_PARTS = 12
 
 
@@ -130,9 +128,7 @@ FORMAT = Format(
     name="rich",
     title="Rich's tracebacks",
     anchors=("Traceback (most recent call last) ─", "Traceback (most recent call last) -"),
-    opens=re.compile(
-        r"\s{0,40}[╭┌+][─━-]{1,500} Traceback \(most recent call last\) [─━-]{1,500}[╮┐+]"
-    ),
+    opens=late(r"\s{0,40}[╭┌+][─━-]{1,500} Traceback \(most recent call last\) [─━-]{1,500}[╮┐+]"),
     read=_read,
     after=400,
     reach=600,

@@ -7,7 +7,6 @@ into a frame may share its number, so that only the first of them has one.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, number, reading
@@ -15,9 +14,10 @@ from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import ErrorRecord, Fragment
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust
+from triage.text.late import late
 
-_OLD_PLACE = re.compile(r"', ([^\s'][^\n']{0,600}?):(\d{1,9})(?::\d{1,6})?$")
-_SIBLING = re.compile(r"[ \t]{6,80}(?!at )([^\s\d][^\n]*)")
+_OLD_PLACE = late(r"', ([^\s'][^\n']{0,600}?):(\d{1,9})(?::\d{1,6})?$")
+_SIBLING = late(r"[ \t]{6,80}(?!at )([^\s\d][^\n]*)")
 _NAMELESS = ("<unknown>", "<no info>", "???")
 _MARKS = "* \t"
 _GAP = 4  # lines of other writers between two frames
@@ -277,11 +277,10 @@ FORMAT = Format(
         "application panicked",
         ".rs:",
         " - <unknown>",
-        "::h",
         " - std",
         " - core",
     ),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,200}?(?:thread '[^'\n]{0,200}'(?: \(\d{1,10}\))? (?:panicked at |has overflowed)"
         r"|fatal runtime error: |memory allocation of \d{1,20} bytes failed"
         r"|The application panicked \(crashed\))"

@@ -7,7 +7,6 @@ a program may go on after one report to die in another.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
@@ -16,6 +15,7 @@ from triage.frames.symbolized import Symbolized, split_symbolized
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust
+from triage.text.late import late
 
 _SIGNALS = {
     "SEGV": "SIGSEGV",
@@ -26,23 +26,23 @@ _SIGNALS = {
     "TRAP": "SIGTRAP",
     "stack-overflow": "SIGSEGV",
 }
-_FAULT = re.compile(
+_FAULT = late(
     r"(?P<kind>[\w-]{2,60})"
     r"(?:[^\n]{0,40}? on (?:unknown )?address (?P<address>0x[0-9a-fA-F]{1,16}))?"
 )
-_THREAD = re.compile(
+_THREAD = late(
     r"\b[Tt]hread (?P<id>T?\d{1,9})\b"
     r"(?: \((?P<name>[^()\n:=]{1,64})\)| '(?P<quoted>[^'\n]{1,64})')?"
     r"|\b(?P<main>main) thread\b|\(pc [^()\n]{0,200} (?P<in_head>T\d{1,9})\)"
 )
-_DEBUGGER = re.compile(r"[^\n]*\) (?:at|from) \S")
-_RACE = re.compile(r"((?:Atomic )?(?:[Rr]ead|[Ww]rite) of size \d{1,20})")
-_HEAD_END = re.compile(r"(?: here| at)?:?$")
+_DEBUGGER = late(r"[^\n]*\) (?:at|from) \S")
+_RACE = late(r"((?:Atomic )?(?:[Rr]ead|[Ww]rite) of size \d{1,20})")
+_HEAD_END = late(r"(?: here| at)?:?$")
 _HEAD_LENGTH = 120
 _LEAK = "detected memory leaks"
 
 
-_TOMBSTONE = re.compile(r"pid: {0,4}\d{1,10}, tid: {0,4}\d{1,10}|Build fingerprint: ")
+_TOMBSTONE = late(r"pid: {0,4}\d{1,10}, tid: {0,4}\d{1,10}|Build fingerprint: ")
 
 
 @dataclass(slots=True)
@@ -309,7 +309,7 @@ FORMAT = Format(
         "corp: ",
         "exec/s",
     ),
-    opens=re.compile(
+    opens=late(
         r"(?=[^\n]{0,170}Sanitizer)[^\n]{0,120}?"
         r"(?:(?:ERROR|WARNING|FATAL): ?\w{2,40}Sanitizer(?:: | (?=failed to |CHECK ))"
         r"|Sanitizer:? (?:CHECK failed: |nested bug in |(?:hard|soft) rss limit exh)"

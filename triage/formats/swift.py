@@ -5,7 +5,6 @@ What is odd about it: with colours the address is left out, and the source stand
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +14,7 @@ from triage.formats._stacks import Stacks
 from triage.model.crash import Fragment, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, Trust
+from triage.text.late import late
 
 _WHY: Final = {
     "Aborted": "SIGABRT",
@@ -26,9 +26,9 @@ _WHY: Final = {
 }
 _BAD_POINTER: Final = "Bad pointer dereference"
 _ANY_SYSTEM: Final = {7: "SIGBUS", 10: "SIGBUS"}  # Linux's number and Apple's
-_IN_MODULE = re.compile(r" in (?P<module>\S[^\n]*?)(?: at (?P<place>\S[^\n]*))?$")
-_PLACE = re.compile(r"(?P<file>[^\n]+?):(?P<line>\d{1,9})(?::(?P<column>\d{1,6}))?$")
-_BEHIND = re.compile(r" \+ \d{1,12}$")
+_IN_MODULE = late(r" in (?P<module>\S[^\n]*?)(?: at (?P<place>\S[^\n]*))?$")
+_PLACE = late(r"(?P<file>[^\n]+?):(?P<line>\d{1,9})(?::(?P<column>\d{1,6}))?$")
+_BEHIND = late(r" \+ \d{1,12}$")
 
 
 @dataclass(slots=True)
@@ -127,7 +127,7 @@ FORMAT = Format(
     name="swift",
     title="the Swift runtime's backtraces",
     anchors=("Program crashed: ", ": Backtracing"),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,40}?Signal \d{1,3}: Backtracing(?: from 0x|\.\.\.)"
         r"|(?:\*\*\*|\S{1,4}) Program crashed: [A-Z][a-z]{2,20}[^\n]{0,60} at 0x"
     ),

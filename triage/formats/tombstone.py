@@ -7,7 +7,6 @@ have wrapped every line at one width.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -19,11 +18,12 @@ from triage.frames.symbolized import split_source
 from triage.model.crash import Environment, ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust
+from triage.text.late import late
 
 _MIN_WIDTH = 60
-_FATAL = re.compile(r"\[FATAL:(?P<file>[^()\[\]\n]{1,400})\((?P<line>\d{1,9})\)\] ?(?P<text>.*)$")
-_CHECKED = re.compile(r"(?P<file>[\w./+-]{1,400}\.\w{1,4}):(?P<line>\d{1,9}):? (?P<text>\S.*)$")
-_UNCAUGHT = re.compile(
+_FATAL = late(r"\[FATAL:(?P<file>[^()\[\]\n]{1,400})\((?P<line>\d{1,9})\)\] ?(?P<text>.*)$")
+_CHECKED = late(r"(?P<file>[\w./+-]{1,400}\.\w{1,4}):(?P<line>\d{1,9}):? (?P<text>\S.*)$")
+_UNCAUGHT = late(
     r"terminating (?:due to|with) uncaught exception of type (?P<name>\S[^\n]{0,300}?): "
     r"(?P<text>.*)$"
 )
@@ -228,7 +228,7 @@ def _symbolized(state: _State, item: Item) -> None:
     )
 
 
-_NDK_PLACE = re.compile(r"(?P<file>/[^\n]{1,1000}?):(?P<line>\d{1,9})(?::(?P<column>\d{1,6}))?$")
+_NDK_PLACE = late(r"(?P<file>/[^\n]{1,1000}?):(?P<line>\d{1,9})(?::(?P<column>\d{1,6}))?$")
 
 
 def _with_source(frame: Frame, rest: tuple[str, ...]) -> Frame:
@@ -299,7 +299,7 @@ FORMAT = Format(
         "backtrace:",
         "Reason:Signal:",
     ),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,160}?(?:pid: {0,4}\d{1,10}, tid: {0,4}\d{1,10}"
         r"|Fatal signal \d{1,3} \(SIG|(?<!Fatal )signal \d{1,3} \(SIG[A-Z]{2,8}\), code "
         r"|#\d{2,5}[ \t]{1,4}pc[ \t]{1,4}(?:0x)?[0-9a-fA-F]{6,16}|Build fingerprint: "

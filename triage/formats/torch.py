@@ -6,7 +6,6 @@ seen what another thread did; and NCCL calls a warning what ends the job.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -14,31 +13,30 @@ from triage.formats._base import Format, Item, Region, described_error, number, 
 from triage.formats._stacks import Stacks
 from triage.model.crash import ErrorRecord, Fragment, Role
 from triage.model.stack import Frame, Trust
+from triage.text.late import late
 from triage.text.line import Line
 
-_CUT = re.compile(
-    r"[^\n#]{0,120}?frame #\d{1,6}: [^\n]{1,7000}\(0x[0-9a-fA-F]{1,16} in [^)\n]{0,1000}$"
-)
-_PLACE = re.compile(
+_CUT = late(r"[^\n#]{0,120}?frame #\d{1,6}: [^\n]{1,7000}\(0x[0-9a-fA-F]{1,16} in [^)\n]{0,1000}$")
+_PLACE = late(
     r"(?P<function>.{1,6000}?)(?: \+ (?P<offset>0x[0-9a-fA-F]{1,16}|\d{1,20}))?"
     r" \((?P<address>0x[0-9a-fA-F]{1,16})(?: in (?P<where>[^()]{1,1000}|.{1,1000}))?\)"
     r"(?: at (?P<file>.{1,1000}?):(?P<line>\d{1,9}))?\s*$"
 )
-_SOURCE = re.compile(r"(?P<file>.{1,1000}):(?P<line>\d{1,9})$")
+_SOURCE = late(r"(?P<file>.{1,1000}):(?P<line>\d{1,9})$")
 _UNKNOWN = ("<unknown function>", "<unknown>", "??", "")
 _NO_FILES = ("", "??", "<unknown>", "<unknown file>")
-_SAID = re.compile(
+_SAID = late(
     r"Watchdog caught collective operation timeout|thread terminated with exception"
     r"|[Hh]eartbeat monitor timed out|collective timeout|NCCL error|failed with error"
     r"|Gloo \w{1,60} failed"
 )
-_FAILED = re.compile(
+_FAILED = late(
     r"[Ff]ail|[Ee]rror|[Tt]imed? ?out|[Cc]onnection (?:closed|reset|refused)|out of memory"
     r"|[Mm]ismatch"
     r"|[Aa]bort|Duplicate GPU|[Ii]nvalid|unhandled|[Cc]orrupt|closed by remote"
 )
-_HARMLESS = re.compile(r"libibverbs|ibv_|iommu|[Pp]lugin|NVML|nvml|topology|MNNVL|affinity|ulimit")
-_FAILURE = re.compile(r"Cuda failure (?:\d{1,5} )?'(?P<text>[^'\n]{1,400})'")
+_HARMLESS = late(r"libibverbs|ibv_|iommu|[Pp]lugin|NVML|nvml|topology|MNNVL|affinity|ulimit")
+_FAILURE = late(r"Cuda failure (?:\d{1,5} )?'(?P<text>[^'\n]{1,400})'")
 
 
 def _read(region: Region) -> Fragment:
@@ -219,7 +217,7 @@ FORMAT = Format(
         "socket.cpp:",
         "TCPStore.cpp:",
     ),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,200}Exception raised from [^\n]{1,1400}? \(most recent call first\):"
         r"|[^\n]{0,200}frame #\d{1,6}: [^\n]{1,6000}\(0x[0-9a-fA-F]{1,16}[ )]"
         r"|[^\n]{0,120}\[[EF][\d :.]{0,30}(?:ProcessGroup\w{1,20}|socket|TCPStore)\.cpp:\d"

@@ -6,7 +6,6 @@ printed that; and frames are numbered from 1.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from triage.formats._base import Format, Item, Region, number, reading
@@ -14,8 +13,9 @@ from triage.formats._stacks import Stacks
 from triage.model.crash import Engine, ErrorRecord, Fragment
 from triage.model.evidence import Evidence
 from triage.model.stack import Frame, Trust
+from triage.text.late import late
 
-_NESTED = re.compile(r".{0,400}?\[TensorRT-LLM\]\[(?:ERROR|FATAL)\] ")
+_NESTED = late(r".{0,400}?\[TensorRT-LLM\]\[(?:ERROR|FATAL)\] ")
 
 
 def _read(region: Region) -> Fragment:
@@ -102,7 +102,7 @@ FORMAT = Format(
         "[E] ",
         "tensorrt_llm::",
     ),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,300}?(?:\[TensorRT-LLM\]\[(?:ERROR|FATAL)\] |TensorRT-LLM version: ?\d"
         r"|\[(?:TRT|TensorRT)\] ?\[E\] )"
         r"|\d{1,4} {4,9}0x[0-9a-fA-F]{6,16} (?:[^\n(]{0,200}tensorrt_llm::|/[^\s(]{1,1000}\()"

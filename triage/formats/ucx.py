@@ -5,7 +5,6 @@ What is odd about it: where no source is known, a library's path stands in its p
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from triage.elf.signals import signal_name
@@ -13,8 +12,9 @@ from triage.formats._base import Format, Item, Region, named_signal, number, rea
 from triage.formats._stacks import Stacks
 from triage.model.crash import Fragment, Signal
 from triage.model.stack import Frame, Trust
+from triage.text.late import late
 
-_LIBRARY = re.compile(r".*(?:\.so(?:\.[\d.]{1,40})?|\.dylib)$")
+_LIBRARY = late(r".*(?:\.so(?:\.[\d.]{1,40})?|\.dylib)$")
 _NOWHERE = ("???", "", "??")
 _CODES = {
     "address not mapped to object": "SEGV_MAPERR",
@@ -92,7 +92,7 @@ FORMAT = Format(
     name="ucx",
     title="UCX's error handler",
     anchors=("Caught signal ", "= backtrace ", "()  /", "()  ???:", "()  :"),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,300}\] Caught signal \d{1,3} \("
         r"|[^\n=]{0,80}={2,10} backtrace (?:\(tid: {0,10}\d{1,10}\) )?=="
         r"|(?:> ?|\([^()\n]{1,80}\))? {0,4}\d{1,4} {1,4}0x[0-9a-fA-F]{16} "

@@ -7,7 +7,6 @@ line about them; and a process that dies prints the stack of the last finding a 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
@@ -16,9 +15,10 @@ from triage.frames.symbolized import last_bracket
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust
+from triage.text.late import late
 
-_PLACE = re.compile(r"(?P<file>[^\n]{1,4096}):(?P<line>\d{1,9})$")
-_BY_THREAD = re.compile(r"\bthread #?(\d{1,9})\b")
+_PLACE = late(r"(?P<file>[^\n]{1,4096}):(?P<line>\d{1,9})$")
+_BY_THREAD = late(r"\bthread #?(\d{1,9})\b")
 _NAME_LENGTH = 120
 _CODES = {
     "Access not within mapped region": "SEGV_MAPERR",
@@ -217,7 +217,7 @@ FORMAT = Format(
     name="valgrind",
     title="Valgrind",
     anchors=("==    at 0x", "==    by 0x", "== Process terminating with default action of signal"),
-    opens=re.compile(
+    opens=late(
         r"[^\n=]{0,60}==(?:[\d:.]{1,20} )?\d{1,10}== "
         r"(?:   (?:at|by) 0x[0-9a-fA-F]{1,16}: \S"
         r"|Process terminating with default action of signal \d)"

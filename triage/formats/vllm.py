@@ -22,11 +22,12 @@ from triage.model.crash import (
 )
 from triage.model.evidence import Evidence
 from triage.model.position import Position
+from triage.text.late import late
 
-_PAIR = re.compile(
+_PAIR = late(
     r"(?<![\w'])(?P<key>[a-z]\w{1,60})=(?P<value>'[^'\n]{0,1000}'|\"[^\"\n]{0,1000}\"|[^\s,()\[\]{}]{1,200})"
 )
-_ITEM = re.compile(r"'(?P<key>[a-z]\w{1,60})': (?P<value>'[^'\n]{0,1000}'|[^\s,()\[\]{}]{1,200})")
+_ITEM = late(r"'(?P<key>[a-z]\w{1,60})': (?P<value>'[^'\n]{0,1000}'|[^\s,()\[\]{}]{1,200})")
 _OPTIONS = {
     "dtype": "dtype",
     "quantization": "quantization",
@@ -197,7 +198,7 @@ FORMAT = Format(
         " died, exit code: ",
         "Scheduler or DataParallelController ",
     ),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,120}Initializing an? (?:V[01] )?LLM engine "
         r"|[^\n]{0,120}vLLM (?:API server |server )?version|[^\n]{0,120}non-default args: \{"
         r"|[^\n]{0,120}args: Namespace\(|[^\n]{0,120}server_args=ServerArgs\("

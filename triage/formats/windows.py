@@ -6,7 +6,6 @@ the signal that they would be elsewhere; and frames are numbered in hexadecimal 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, named_signal, reading
@@ -15,28 +14,29 @@ from triage.formats._ordered import OrderedStacks, trust_of
 from triage.model.crash import ErrorRecord, Fragment
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread
+from triage.text.late import late
 
 _RANK = 1
-_CODE = re.compile(r"(0x[0-9A-Fa-f]{8}): (.*)")
-_LOCATION = re.compile(r"(?:location|address) (?:0x)?([0-9A-Fa-f]{8,16})")
-_CXX = re.compile(r"Microsoft C\+\+ exception: (?P<name>[^\n]{1,300}?) at memory location ")
+_CODE = late(r"(0x[0-9A-Fa-f]{8}): (.*)")
+_LOCATION = late(r"(?:location|address) (?:0x)?([0-9A-Fa-f]{8,16})")
+_CXX = late(r"Microsoft C\+\+ exception: (?P<name>[^\n]{1,300}?) at memory location ")
 _CXX_STATUS = 0xE06D7363
-_LANGUAGE = re.compile(
+_LANGUAGE = late(
     r"(?:\t| {2,20})(?:C\+\+(?:/CLI)?|C|C#|F#|Basic|Rust|Unknown|Python|Script|Assembly|D|Fortran)"
     r"\s*\Z"
 )
-_VS_LINE = re.compile(r" {1,4}Line (\d{1,9})(?: ?\+ ?0x[0-9a-fA-F]{1,8}(?: bytes)?)?\s*\Z")
-_VS_FILE = re.compile(
+_VS_LINE = late(r" {1,4}Line (\d{1,9})(?: ?\+ ?0x[0-9a-fA-F]{1,8}(?: bytes)?)?\s*\Z")
+_VS_FILE = late(
     r" \((?P<file>Unknown Source|(?:[A-Za-z]:[\\/]|\\\\|/)[^:\n]{1,400}):(?P<line>\d{1,9})\)\s*\Z"
 )
-_VS_BYTES = re.compile(r" {0,4}\+ ?0x[0-9a-fA-F]{1,8}(?: bytes)?\s*\Z")
-_BARE = re.compile(r"(?:0x)?([0-9a-fA-F]{8}`?[0-9a-fA-F]{0,8})(?:\(\))?\Z")
-_PLACE = re.compile(r" \[(?P<file>[^\[\]@]{1,400}) @ (?P<line>\d{1,9})(?: \+ 0x[0-9a-f]{1,8})?\]")
-_REMARK = re.compile(r"\s{0,8}\((?:FPO|CONV|TrapFrame|Inlined?)[^()]{0,200}\)\s{0,8}\Z")
-_COLUMNS = re.compile(r"(?: {2,20}0x[0-9a-fA-F]{1,16}){1,3}\s{0,8}\Z")
-_OFFSET = re.compile(r"\+(0x[0-9a-fA-F]{1,16})\Z")
-_MODULE = re.compile(r"[A-Za-z_][\w.\-]{0,100}\Z")
-_UNREAL_PLACE = re.compile(r" \[(?P<file>[^\[\]]{1,400}):(?P<line>\d{1,9})\]\s*\Z")
+_VS_BYTES = late(r" {0,4}\+ ?0x[0-9a-fA-F]{1,8}(?: bytes)?\s*\Z")
+_BARE = late(r"(?:0x)?([0-9a-fA-F]{8}`?[0-9a-fA-F]{0,8})(?:\(\))?\Z")
+_PLACE = late(r" \[(?P<file>[^\[\]@]{1,400}) @ (?P<line>\d{1,9})(?: \+ 0x[0-9a-f]{1,8})?\]")
+_REMARK = late(r"\s{0,8}\((?:FPO|CONV|TrapFrame|Inlined?)[^()]{0,200}\)\s{0,8}\Z")
+_COLUMNS = late(r"(?: {2,20}0x[0-9a-fA-F]{1,16}){1,3}\s{0,8}\Z")
+_OFFSET = late(r"\+(0x[0-9a-fA-F]{1,16})\Z")
+_MODULE = late(r"[A-Za-z_][\w.\-]{0,100}\Z")
+_UNREAL_PLACE = late(r" \[(?P<file>[^\[\]]{1,400}):(?P<line>\d{1,9})\]\s*\Z")
 
 
 @dataclass(slots=True)
@@ -284,9 +284,8 @@ FORMAT = Format(
         "*** STOP: 0x",
         " Suspend: ",
         "[0x0] ",
-        "+0x",
     ),
-    opens=re.compile(
+    opens=late(
         r"\A(?:"
         r"[^\n]{0,80}?(?:Unhandled exception|Exception thrown|First-chance exception)"
         r"(?: \([^()\n]{1,80}\))? at 0x[0-9A-Fa-f]{1,16}(?: \([^()\n]{1,200}\))?(?: in |: )"

@@ -14,6 +14,7 @@ from triage.formats._ntstatus import FAIL_FAST, FATAL_APP_EXIT, Exceptions, stat
 from triage.model.crash import Fragment
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust
+from triage.text.late import late
 
 _RANK = 2
 _COLON, _COMMA = r":\uff1a", r",\uff0c\u3001"
@@ -21,11 +22,11 @@ _STAMPED = (
     rf"[{_COMMA}] ?[^{_COLON}{_COMMA}\n]{{2,40}}[{_COLON}] ?\d[\d.]{{2,40}}"
     rf"[{_COMMA}] ?[^{_COLON}{_COMMA}\n]{{2,40}}[{_COLON}] ?0x[0-9a-fA-F]{{8}}"
 )
-_STAMP = re.compile(_STAMPED)
+_STAMP = late(_STAMPED)
 _ENDS = (".exe", ".EXE", ".dll", ".DLL", ".sys", ".pyd", ".node")
-_CODE = re.compile(rf"[{_COLON}] ?(0x[c8e4][0-9a-f]{{7}})(?![0-9a-f])", re.IGNORECASE)
-_OFFSET = re.compile(rf"[{_COLON}] ?(0x[0-9a-fA-F]{{8,16}})(?![0-9a-fA-F])")
-_DATA = re.compile(r"<Data(?: Name=[\"'](\w{1,60})[\"'])?>([^<]{0,400})</Data>")
+_CODE = late(rf"[{_COLON}] ?(0x[c8e4][0-9a-f]{{7}})(?![0-9a-f])", re.IGNORECASE)
+_OFFSET = late(rf"[{_COLON}] ?(0x[0-9a-fA-F]{{8,16}})(?![0-9a-fA-F])")
+_DATA = late(r"<Data(?: Name=[\"'](\w{1,60})[\"'])?>([^<]{0,400})</Data>")
 _FIELDS = {
     "Application Name": "program",
     "Fault Module Name": "module",
@@ -172,10 +173,14 @@ FORMAT = Format(
         "xception Code",
         "APPCRASH",
         "MoAppCrash",
-        "BEX",
+        " BEX",
+        "\tBEX",
+        ">BEX",
+        "BEX64",
+        "\nBEX",
         "<Data",
     ),
-    opens=re.compile(
+    opens=late(
         r"\A(?:"
         rf"[^{_COMMA}\n]{{3,220}}{_STAMPED}"
         r"|[ \t*>-]{0,8}Exception [Cc]ode\*{0,2}:[ \t*`]{0,8}(?:0x)?[0-9a-fA-F]{8}(?![0-9a-fA-F])"

@@ -6,19 +6,19 @@ a number of 32 or 64 bits; and 0xC0000409 is abort() as well as a failed securit
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._ntstatus import Exceptions, status_by_name, status_of
 from triage.model.crash import ErrorRecord, Fragment
 from triage.model.position import Position
+from triage.text.late import late
 
 _WORDS_RANK, _STATUS_RANK = 3, 4
-_LOCATION = re.compile(r"(?:location|address) (?:0x)?([0-9A-Fa-f]{6,16})")
+_LOCATION = late(r"(?:location|address) (?:0x)?([0-9A-Fa-f]{6,16})")
 _ACCESS = 0xC0000005
 # A status of 64 bits that passed through a floating-point number: which one is no longer said.
-_ROUNDED = re.compile(r"184467440726\d{5}000\Z")
+_ROUNDED = late(r"184467440726\d{5}000\Z")
 _PYTHON = {
     "access violation": 0xC0000005,
     "float divide by zero": 0xC000008E,
@@ -175,7 +175,7 @@ FORMAT = Format(
         "18446744",
     ),
     # Alternatives are tried where a word begins or ends, which is a fraction of all places.
-    opens=re.compile(
+    opens=late(
         r"\A(?:"
         r"[^\n]{0,400}?\b(?:Windows fatal exception: "
         r"|exception: access violation (?:read|writ|execut)ing 0x|WinError -\d{6,10}\]"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from triage.formats._base import Format, Item, Region, reading
 from triage.formats._ntstatus import Exceptions, status_of
 from triage.formats._ordered import OrderedStacks, trust_of
 from triage.model.crash import Fragment
 from triage.model.stack import Frame
+from triage.text.late import late
 
 _RANK = 3
 _WORDS = {
@@ -20,12 +19,10 @@ _WORDS = {
     "breakpoint": 0x80000003,
     "assertion": 0xC0000420,
 }
-_IN = re.compile(r"(?:^| )in (?P<module>\S{1,200})(?: \(\+?(?P<offset>0x[0-9a-f]{1,16})\))?\s*\Z")
-_END = re.compile(r" ?\((?:0x)?[0-9a-fA-F]{8,16}\)\s*\Z")
-_PLACE = re.compile(r" \[(?P<file>[^\[\]]{1,400}):(?P<line>\d{1,9})\]\s*\Z")
-_NAME = re.compile(
-    r"(?P<name>[^+(\n]{1,2000})(?:\+(?P<offset>0x[0-9a-f]{1,16}))?(?:\((?P<args>.*)\))?\Z"
-)
+_IN = late(r"(?:^| )in (?P<module>\S{1,200})(?: \(\+?(?P<offset>0x[0-9a-f]{1,16})\))?\s*\Z")
+_END = late(r" ?\((?:0x)?[0-9a-fA-F]{8,16}\)\s*\Z")
+_PLACE = late(r" \[(?P<file>[^\[\]]{1,400}):(?P<line>\d{1,9})\]\s*\Z")
+_NAME = late(r"(?P<name>[^+(\n]{1,2000})(?:\+(?P<offset>0x[0-9a-f]{1,16}))?(?:\((?P<args>.*)\))?\Z")
 
 
 def _read(region: Region) -> Fragment:
@@ -92,7 +89,7 @@ FORMAT = Format(
     name="wine",
     title="Wine and winedbg",
     anchors=("wine: Unhandled", "Unhandled exception: ", "=>0 0x", "=>1 0x", "=>2 0x"),
-    opens=re.compile(
+    opens=late(
         r"[^\n]{0,60}?(?:wine: Unhandled |Unhandled exception: (?:page fault on|illegal instruction"
         r"|privileged instruction|divide by zero|stack overflow|unimplemented function)[^\n]* in )"
         r"|=>\d{1,3} 0x[0-9a-f]{8,16} "

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable
 
 from triage.frames.demangle_cursor import RefusedError
+from triage.text.late import late
 
-_HASH = re.compile(r"17h[0-9a-f]{16}E")
-_SIZE = re.compile(r"[1-9][0-9]{0,5}")
-_ESCAPE = re.compile(r"\$([A-Z]{1,2}|u[0-9a-f]{1,6})\$|\.\.")
+_HASH = late(r"17h[0-9a-f]{16}E")
+_SIZE = late(r"[1-9][0-9]{0,5}")
+_ESCAPE = late(r"\$([A-Z]{1,2}|u[0-9a-f]{1,6})\$|\.\.")
 _SIGNS = {"SP": "@", "BP": "*", "RF": "&", "LT": "<", "GT": ">", "LP": "(", "RP": ")", "C": ","}
 _BASIC = {
     "a": "i8",

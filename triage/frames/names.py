@@ -10,37 +10,38 @@ import re
 from functools import lru_cache
 
 from triage.frames.demangle import demangle
+from triage.text.late import late
 
-_BARE = re.compile(r"(?!_{1,4}[ZR]|__device|__wrapper|__nv_)[A-Za-z_]\w*")
-_QUALIFIED = re.compile(r"[A-Za-z_]\w*(?:::~?[A-Za-z_]\w*)+")
-_UNUSUAL = re.compile(r"(?<!\w)(?:_GLOBAL__N|_INTERNAL_|__(?:\d|ndk1|Cr)::|h[0-9a-f]{16}$)|__devi")
+_BARE = late(r"(?!_{1,4}[ZR]|__device|__wrapper|__nv_)[A-Za-z_]\w*")
+_QUALIFIED = late(r"[A-Za-z_]\w*(?:::~?[A-Za-z_]\w*)+")
+_UNUSUAL = late(r"(?<!\w)(?:_GLOBAL__N|_INTERNAL_|__(?:\d|ndk1|Cr)::|h[0-9a-f]{16}$)|__devi")
 # Words that mean nothing to C++: MSVC's mangling, Swift's, Objective-C's methods.
-_WHOLE = re.compile(r"\?\??[\w$]|_?\$[sS]\d|(?:_{1,4}\d{1,4})?[-+]\[")
+_WHOLE = late(r"\?\??[\w$]|_?\$[sS]\d|(?:_{1,4}\d{1,4})?[-+]\[")
 
 # What stands before a name: a module, a linkage table's entry, an entry point's dot.
-_BEFORE = re.compile(
+_BEFORE = late(
     r"[\w.+-]{1,80}!(?!operator)(?=[\w~?`<])|[\w.+-]{1,80}`(?=[\w~])(?!.*')"
     r"|[0-9a-f]{8}\.plt_call\.|\.(?=[A-Za-z_])(?!omp)"
 )
 # What linkers, printers and compilers set behind it.
-_BEHIND = re.compile(
+_BEHIND = late(
     r"(?:@@?[A-Z][\w.]{1,40}|@(?:got\.?)?plt|::h[0-9a-f]{16}|-fm"
     r"|\+(?:0x[0-9a-f]{1,16}|\d{1,9})(?:/0x[0-9a-f]{1,16})?)$"
 )
 _TAIL = 64
-_STDCALL = re.compile(r"[_@]?(\w{1,500})@{1,2}\d{1,4}")
-_CLONE = re.compile(
+_STDCALL = late(r"[_@]?(\w{1,500})@{1,2}\d{1,4}")
+_CLONE = late(
     r" {0,4}\[clone [^\]]{1,200}\]|\[abi:\w{1,40}\]|(?<=\w)\[[0-9a-f]{8,16}\](?=::)"
     r"|(?:\.(?:cold|part|constprop|isra|lto_priv|llvm|__uniq|localalias|cfi|cfi_jt|resume|destroy"
     r"|cleanup|actor|warm|_?omp_fn|omp_outlined)(?:\.?\d{1,40})?){1,8}(?=[(\s@\[+]|$)"
 )
 # What nvcc makes of a name: a function inside a kernel, a kernel's host side, a renamed static.
-_INSIDE = re.compile(r"\$[\w$.]{1,1000}\$(?=[A-Za-z_])")
-_STUB = re.compile(r"(?:__wrapper)?__device_stub_(?:_(?!Z))?|__nv_static_\d{1,4}__\w{0,300}?(?=_Z)")
-_MANGLED = re.compile(r"(?:_{1,4}Z|_{1,2}R)[\w$.]+")
+_INSIDE = late(r"\$[\w$.]{1,1000}\$(?=[A-Za-z_])")
+_STUB = late(r"(?:__wrapper)?__device_stub_(?:_(?!Z))?|__nv_static_\d{1,4}__\w{0,300}?(?=_Z)")
+_MANGLED = late(r"(?:_{1,4}Z|_{1,2}R)[\w$.]+")
 
 # Parts that have no name, in every printer's words.
-_WORDS = re.compile(
+_WORDS = late(
     r"(?P<anonymous>\(anonymous (?:namespace|class|struct|union)\)|`anonymous[- ]namespace'"
     r"|(?<!\w)<unnamed(?:-\w{1,8}-\w{0,80}| \w{1,20})?>|(?<!\w)_GLOBAL__N_\w*)"
     r"|\{(?P<unnamed>unnamed) type(?=#)|\{(?P<default>default) arg(?=#)"
@@ -55,18 +56,18 @@ _WORDS = re.compile(
     r"|(?P<quoted>`[^`']{1,200}')"
 )
 _MARKS = ("(anon", "`", "<unn", "_GLOBAL", "{unn", "{def", "'", "<la", "$_", "_INTERN", "::__", ".")
-_TOKEN = re.compile(
+_TOKEN = late(
     r"[<>(){}\[\]]|->|::<"
     r"|(?<!\w)operator(?!\w)\s*(?:\(\)|\[\]|<=>|->\*?|<<=?|>>=?|&&|\|\||\+\+|--|[-+*/%^&|!=<>]="
     r"|[-+*/%^&|~!=<>,?]|\"\"\s*\w+|new|delete|\w+)"
 )
-_INNERMOST = re.compile(r"<[^<>()]*>|\((?:[^<>()*&][^<>()]*)?\)")
+_INNERMOST = late(r"<[^<>()]*>|\((?:[^<>()*&][^<>()]*)?\)")
 _ROUNDS = 12
-_BRACKET = re.compile(r"[<>()\[\]]")
+_BRACKET = late(r"[<>()\[\]]")
 _CLOSES = {">": "<", ")": "(", "]": "["}
-_SPACE_BEFORE_SIGN = re.compile(r" +(?=\W)")
-_OF_TRAIT = re.compile(r"<([^<>]{1,500}?) as ([^<>]{1,500})>(::.*)")
-_QUALIFIED_SCOPE = re.compile(r"(?: (?:const|volatile|&&?)){1,4}(?=::)")
+_SPACE_BEFORE_SIGN = late(r" +(?=\W)")
+_OF_TRAIT = late(r"<([^<>]{1,500}?) as ([^<>]{1,500})>(::.*)")
+_QUALIFIED_SCOPE = late(r"(?: (?:const|volatile|&&?)){1,4}(?=::)")
 _QUALIFIERS = (" const", " volatile", " noexcept", " &", " &&")
 
 # Signs that belong to a name, while brackets and spaces are taken out of the text.

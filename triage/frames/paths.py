@@ -6,12 +6,13 @@ in its length.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
+
+from triage.text.late import late
 
 MAX_LENGTH = 4096
 
-_DRIVE = re.compile(r"(?://[?.]/)?[A-Za-z]:/")
+_DRIVE = late(r"(?://[?.]/)?[A-Za-z]:/")
 _NAME = r"[^/]{1,255}"
 _RELEASE = r"v?\d{1,9}(?:\.\d{1,9})+[\w.+~-]{0,80}"
 # Folders that end what a machine adds to a path. Each begins at the path's start or a separator.
@@ -52,9 +53,9 @@ _ROOTS = (
     r"(?:^usr/(?:local/)?)?include/c\+\+/(?:v1|[\d.]{1,10})(?:/[\w-]{1,60}-linux-gnu)?",
     r"^usr/(?:local/)?include(?!/c\+\+)(?:/[\w-]{1,60}-linux-gnu)?",
 )
-_ROOT = re.compile(rf"(?:(?<=/)|^)(?:{'|'.join(_ROOTS)})/")
-_CRATE = re.compile(r".{0,4096}registry/src/[^/]{1,255}/([\w-]{1,100}?)-\d[^/]{0,80}(?=/)")
-_MODULE_VERSION = re.compile(r"@v?\d[^/]{0,100}(?=/)")
+_ROOT = late(rf"(?:(?<=/)|^)(?:{'|'.join(_ROOTS)})/")
+_CRATE = late(r".{0,4096}registry/src/[^/]{1,255}/([\w-]{1,100}?)-\d[^/]{0,80}(?=/)")
+_MODULE_VERSION = late(r"@v?\d[^/]{0,100}(?=/)")
 
 
 @lru_cache(maxsize=8192)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from triage.text.late import late
+
 _CHARS = r"[^<>()\[\]{}\"'\n]+"
 _FLAT = r"\([^<>()\[\]{}\"'\n]*\)"
 _SHALLOW = rf"\((?>{_CHARS}|{_FLAT}|<(?!<)(?>{_CHARS}|{_FLAT})*(?<!-)>)*\)"
@@ -40,21 +42,21 @@ WHOLE = (
 )
 """The text of an expression that takes a whole plain frame, as `split_frame` takes it."""
 
-_WHOLE = re.compile(WHOLE)
-_ADDRESS = re.compile(r"(?:(0x[0-9a-fA-F]{1,16})|0x\S{1,32}) in ")
-_UNWOUND = re.compile(
+_WHOLE = late(WHOLE)
+_ADDRESS = late(r"(?:(0x[0-9a-fA-F]{1,16})|0x\S{1,32}) in ")
+_UNWOUND = late(
     r"(?P<address>0x[0-9a-fA-F]{6,16})(?: {1,3}- 1)?(?: {1,3}(?P<function>(?!in )\S.*?))??"
     r"(?: - (?P<module>/\S+))?$"
 )
-_AT = re.compile(r"\)? at (?P<file>.+?)(?::(?P<line>\d{1,9}))?(?::(?P<column>\d{1,6}))?$")
-_LAUNCH = re.compile(r"<<<\([\d,]{1,40}\),\([\d,]{1,40}\)>>>")
-_MARK = re.compile(
+_AT = late(r"\)? at (?P<file>.+?)(?::(?P<line>\d{1,9}))?(?::(?P<column>\d{1,6}))?$")
+_LAUNCH = late(r"<<<\([\d,]{1,40}\),\([\d,]{1,40}\)>>>")
+_MARK = late(
     r"[()<>\[\]{}\"']|->"
     r"|(?<!\w)operator\s{0,4}(?:\(\)|\[\]|<<=?|>>=?|<=>|<=?|>=?|->\*?)"
 )
 """Brackets and quotes, and where those are something else: an arrow, the name of an operator."""
 
-_STRINGS = {quote: re.compile(rf"{quote}(?>[^\\{quote}]+|\\.)*{quote}") for quote in "\"'"}
+_STRINGS = {quote: late(rf"{quote}(?>[^\\{quote}]+|\\.)*{quote}") for quote in "\"'"}
 _RETURNED = frozenset({"void", "bool", "char", "int", "unsigned int", "long", "float", "double"})
 _OPEN = {"(": ")", "[": "]", "{": "}", "<": ">"}
 

@@ -7,30 +7,27 @@ place is looked for where all brackets and quotes of the function are closed.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-_BUILD_ID = re.compile(r"\s*\(BuildId: ?[0-9a-fA-F]{1,64}\)$")
-_TRAILING_ADDRESS = re.compile(r"\s*\[(0x[0-9a-fA-F]{1,16})\]$")
-_OFFSET = re.compile(r"(?P<module>\S(?:[^\n]{0,2000}\S)?)\+(?P<offset>0x[0-9a-fA-F]{1,16})$")
-_MARKUP = re.compile(
-    r"\s*<{1,2}(?P<module>[^<>\n]{1,400}?)>{1,2}\+(?P<offset>0x[0-9a-fA-F]{1,16})$"
-)
-_ARCH = re.compile(r":(?:x86_64h?|i386|i686|arm64e?|arm64_32|armv7[a-z]?|ppc|ppc64)$")
-_ADDRESS = re.compile(
-    r"(?P<address>0x[0-9a-fA-F]{1,16})(?:[ \t]{1,8}(?P<has_name>in(?:[ \t]|$))?|$)"
-)
-_PLACE = re.compile(
+from triage.text.late import late
+
+_BUILD_ID = late(r"\s*\(BuildId: ?[0-9a-fA-F]{1,64}\)$")
+_TRAILING_ADDRESS = late(r"\s*\[(0x[0-9a-fA-F]{1,16})\]$")
+_OFFSET = late(r"(?P<module>\S(?:[^\n]{0,2000}\S)?)\+(?P<offset>0x[0-9a-fA-F]{1,16})$")
+_MARKUP = late(r"\s*<{1,2}(?P<module>[^<>\n]{1,400}?)>{1,2}\+(?P<offset>0x[0-9a-fA-F]{1,16})$")
+_ARCH = late(r":(?:x86_64h?|i386|i686|arm64e?|arm64_32|armv7[a-z]?|ppc|ppc64)$")
+_ADDRESS = late(r"(?P<address>0x[0-9a-fA-F]{1,16})(?:[ \t]{1,8}(?P<has_name>in(?:[ \t]|$))?|$)")
+_PLACE = late(
     r":(\d{1,9})(?::(\d{1,6}))?(?: \(discriminator \d{1,6}\))?$"
     r"|(?<=\w)\((\d{1,9})(?:,(\d{1,6}))?\)$"
 )
-_GLIBC = re.compile(
+_GLIBC = late(
     r"(?:(?P<address>0x[0-9a-fA-F]{1,16})[ \t]{1,4})?(?P<module>[^\s()]{1,1000})"
     r"\((?P<function>[^\s()+]{0,4000})(?:\+(?P<offset>0x[0-9a-fA-F]{1,16}))?\)$"
 )
-_PATH = re.compile(r"/|\.{1,2}[/\\]|[A-Za-z]:[\\/]|\\\\")
-_STEP = re.compile(r"[(){}\[\]`']| (?=/|\.{1,2}[/\\]|[A-Za-z]:[\\/]|<null>|\?\?:|[^ ]{1,8192}$)")
-_EXTENSION = re.compile(r"[\w+-]\.[A-Za-z]\w{0,7}$")
+_PATH = late(r"/|\.{1,2}[/\\]|[A-Za-z]:[\\/]|\\\\")
+_STEP = late(r"[(){}\[\]`']| (?=/|\.{1,2}[/\\]|[A-Za-z]:[\\/]|<null>|\?\?:|[^ ]{1,8192}$)")
+_EXTENSION = late(r"[\w+-]\.[A-Za-z]\w{0,7}$")
 _CLOSING = {"(": ")", "{": "}", "[": "]", "`": "'"}
 _UNKNOWN = frozenset({"", "<null>", "??", "?? ??:?", "<unknown>"})
 

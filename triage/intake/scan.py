@@ -21,8 +21,8 @@ WHOLE_LINES = 400_000
 
 HEAD_LINES = 500
 TAIL_LINES = 1_000
-BEFORE = 60
-AFTER = 300
+BEFORE = 40
+AFTER = 150
 MAX_KEPT = 48 << 20
 """Bytes of lines around anchors that are kept; the tail is kept in any case."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
 
 import pytest
@@ -11,6 +12,7 @@ from triage.formats import Region, formats
 from triage.formats._base import Format, number
 from triage.model.crash import Crash, ErrorRecord
 from triage.read import ReadOptions, read_text
+from triage.text.late import late
 from triage.text.line import Line
 
 
@@ -435,4 +437,19 @@ def test_number(text: str | None, value: int | None):
 
 
 def test_pattern_flags_do_not_leak():
-    assert all(isinstance(f.opens, re.Pattern) and not f.opens.flags & re.DOTALL for f in formats())
+    assert not any(f.opens.flags & (re.DOTALL | re.MULTILINE) for f in formats())
+
+
+def test_every_pattern_compiles():
+    modules = [
+        m for n, m in sys.modules.items() if n.startswith(("triage.formats.", "triage.frames."))
+    ]
+    patterns = [p for m in modules for p in vars(m).values() if type(p) is type(late(""))]
+    assert len(patterns) > 100
+    assert all(p.groups >= 0 for p in patterns)
+    assert all(f.opens.groups >= 0 for f in formats())
+
+
+@pytest.mark.parametrize("form", formats(), ids=lambda f: f.name)
+def test_no_anchor_is_so_short_that_it_slows_down_the_search(form):
+    assert [anchor for anchor in form.anchors if len(anchor.encode()) < 4] == []
