@@ -22,8 +22,8 @@ from triage.text.decode import MAX_LINE
 from triage.text.line import Line
 from triage.text.locate import runs
 
-LIMIT_S = 1.0
-"""Seconds for 200 lines of the greatest length that is read."""
+LIMIT_S = 2.0
+"""Seconds for 200 lines of the greatest length that is read: 1.3 s a MiB, and 2 s are allowed."""
 
 UNITS = [
     "a", " ", "\t", "0", "_", "é", "(", ")", "<", ">", "[", "{", "'", "\"", "\\", "/", ".", ":",
