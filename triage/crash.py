@@ -82,8 +82,9 @@ def _left_out(count: int) -> tuple[ReportWarning, ...]:
 def crashed_thread(threads: Sequence[Thread]) -> int | None:
     """Return the thread that failed, which is not always the one that got the signal.
 
-    A device exception comes first. A driver's helper thread that aborts the process has no frame
-    to blame; the thread that waits in a call of that driver is then the one.
+    A device exception comes first, and a process before the kernel that reports its end. A
+    driver's helper thread that aborts the process has no frame to blame; the thread that waits in
+    a call of that driver is then the one.
     """
     marked = [n for n, t in enumerate(threads) if t.crashed and t.frames]
     gpu = [n for n in marked if threads[n].kind is ThreadKind.GPU]
@@ -91,7 +92,7 @@ def crashed_thread(threads: Sequence[Thread]) -> int | None:
         return gpu[0]
     if not marked:
         return None
-    first = marked[0]
+    first = min(marked, key=lambda n: _standing(threads[n]))
     if blame(threads[first]) is None and any(
         frame.noise in _DRIVER_NOISE for frame in threads[first].frames
     ):
@@ -99,6 +100,14 @@ def crashed_thread(threads: Sequence[Thread]) -> int | None:
         if waiting:
             return waiting[0]
     return first
+
+
+def _standing(thread: Thread) -> tuple[bool, bool]:
+    """Return how little a thread tells of the failure: a kernel's, or one of addresses alone."""
+    return (
+        thread.frames[0].kind is FrameKind.KERNEL,
+        all(frame.trust is Trust.ADDRESS_ONLY for frame in thread.frames),
+    )
 
 
 def _waits(thread: Thread) -> bool:
@@ -116,9 +125,15 @@ def blame(thread: Thread) -> int | None:
             begin = n + 1
     for n in range(begin, len(thread.frames)):
         frame = thread.frames[n]
-        if frame.noise is None and frame.function and frame.trust is not Trust.ADDRESS_ONLY:
+        if frame.noise is None and frame.function and not _doubtful(frame):
             return n
     return None
+
+
+def _doubtful(frame: Frame) -> bool:
+    """Tell whether a frame has no name, or is one that the kernel marks as a guess."""
+    guess = frame.kind is FrameKind.KERNEL and frame.trust is Trust.TEXT
+    return guess or frame.trust is Trust.ADDRESS_ONLY
 
 
 def blamed_frame(threads: Sequence[Thread], crashed: int | None) -> BlamedFrame | None:

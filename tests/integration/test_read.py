@@ -272,6 +272,23 @@ class TestLoad:
             Position(input=3, line=number), Position(input=3, line=number + 1),
         ]  # fmt: skip
 
+    def test_a_record_of_syslog_is_its_lines(self, tmp_path) -> None:
+        head = b"Nov 24 03:00:00 node7 claw[812]: "
+        loaded = self.load(
+            tmp_path, head + b"Traceback:#012  File x#012KeyError\n" + head + b"a #012 b"
+        )
+        assert [(line.number, line.text) for line in loaded.lines] == [
+            (1, "Traceback:"), (1, "  File x"), (1, "KeyError"), (2, "a #012 b"),
+        ]  # fmt: skip
+        assert loaded.warnings == ()
+
+    def test_writers_in_one_line_are_parted_and_it_is_said(self, tmp_path) -> None:
+        loaded = self.load(tmp_path, b"x\n(Worker pid=11) one(Worker pid=12) two\n")
+        assert [(line.number, line.text) for line in loaded.lines] == [
+            (1, "x"), (2, "one"), (2, "two"),
+        ]  # fmt: skip
+        assert [(w.code, w.at.line) for w in loaded.warnings] == [("text-interleaved", 2)]
+
     @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
     def test_a_compressed_text_is_read_up_to_the_damage(self, tmp_path, pack) -> None:
         noise = random.Random(7).randbytes(3 << 20).hex().encode()  # a block of each compressor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import timeit
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -395,3 +396,22 @@ class TestManyThreads:
     def test_no_word_where_all_are_there(self):
         threads = (Thread(frames=(frame("f"),)),) * MAX_THREADS
         assert crash(Fragment(dialect="x", threads=threads)).warnings == ()
+
+
+class TestStanding:
+    def test_a_process_comes_before_the_kernel_that_reports_its_end(self):
+        kernel = thread(frame("do_exit", kind=FrameKind.KERNEL), crashed=True)
+        host = thread("llm::remap", crashed=True)
+        assert crashed_thread([kernel, host]) == 1
+        assert crashed_thread([kernel]) == 0
+
+    def test_names_come_before_addresses(self):
+        bare, named = thread(None, None, crashed=True), thread("llm::remap", crashed=True)
+        assert crashed_thread([bare, named]) == 1
+
+    def test_a_guess_of_the_kernel_is_not_blamed(self):
+        guess = frame("a_guess", 0, kind=FrameKind.KERNEL)
+        guess = replace(guess, trust=Trust.TEXT)
+        sure = frame("vfs_write", 1, kind=FrameKind.KERNEL)
+        assert blame(thread(guess, sure)) == 1
+        assert blame(thread(guess)) is None

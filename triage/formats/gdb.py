@@ -328,7 +328,8 @@ FORMAT = Format(
     name="gdb",
     title="gdb and cuda-gdb",
     anchors=(
-        *(f"\n#{n} " for n in range(10)),
+        *(f"\n#{n}" for n in range(1, 10)),
+        "\n#0 ",
         *(f"#{n}  " for n in range(3)),
         *(f" #{n} " for n in range(3)),
         "Thread ",

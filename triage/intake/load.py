@@ -23,8 +23,8 @@ from triage.model.crash import ReportWarning
 from triage.model.position import Position
 from triage.model.report import Input, InputKind
 from triage.text.decode import MAX_LINE, clean, detect_encoding, to_text
-from triage.text.line import Line
-from triage.text.prefix import merged_writers, to_line
+from triage.text.line import NO_PREFIX, Line
+from triage.text.prefix import merged_writers, split_record, to_line
 
 Anchors = Callable[[], Literals]
 MAX_TEXT = 64 << 30
@@ -206,16 +206,22 @@ def _to_lines(found: Scan, mark: int) -> list[Line]:
         if len(data) > MAX_LINE:
             data = _last_drawn(data)
         text = clean(to_text(data[: MAX_LINE + 64], "utf-8"))[:MAX_LINE].rstrip("\n")
-        for part in merged_writers(text) or [""]:
+        cut_off = number != previous + 1
+        for part in (part for row in split_record(text) for part in merged_writers(row) or [""]):
             line = to_line(number, part)
-            lines.append(replace(line, cut_off=True) if number != previous + 1 else line)
-            previous = number
+            lines.append(replace(line, cut_off=True) if cut_off else line)
+            cut_off = False
+        previous = number
     return lines
 
 
 def _merged(lines: Sequence[Line], input_id: int) -> list[ReportWarning]:
     """Return a warning where writers wrote into each other's lines."""
-    twice = [a.number for a, b in pairwise(lines) if a.number == b.number]
+    twice = [
+        a.number
+        for a, b in pairwise(lines)
+        if a.number == b.number and b.prefix.stream not in (a.prefix.stream, NO_PREFIX.stream)
+    ]
     if not twice:
         return []
     message = (

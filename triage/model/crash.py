@@ -156,8 +156,8 @@ class Fragment:
     """What one reader found in one input: a part of a crash.
 
     `signal_rank` says how directly the signal was observed (0 core dump, 1 debugger, 2 kernel,
-    3 the program's own words, 4 shell); `span` holds the first and the last line of the region,
-    `claimed` those that were understood.
+    3 the program's own words, 4 shell, 5 an exit status); `span` holds the first and the last line
+    of the region, `claimed` those that were understood.
     """
 
     dialect: str

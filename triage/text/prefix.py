@@ -15,7 +15,7 @@ from triage.text.decode import clean
 from triage.text.line import NO_PREFIX, Line, Prefix
 
 _ISO_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-_MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_MONTHS = r"[^\W\d_]{3,5}\.?"  # in any language
 _PAIRS = r"(?: (?:rank=(?P<rank>\d{1,5})|\w{1,10}=[\w.:-]{1,40})){0,4}"
 
 _KUBERNETES = rf"(?P<time>{_ISO_TIME}) (?:stdout|stderr) [FP] "
@@ -47,12 +47,13 @@ _WORKER = (
     rf"\((?:(?P<process>[A-Z]\w{{1,40}}){_PAIRS} )?pid=(?P<pid>\d{{1,10}})"
     r"(?:, ip=[\w.:]{1,45})?\) "
 )
+_LOCALAI = r"\d\d?:\d\d[AP]M (?P<process>\w{3} GRPC\([^\n()]{1,300}\)): std(?:err|out) ?"
 _CHILD = r"\[(?P<pid>\d{3,7})\] {1,4}(?=\S)"
 
 _COLLECTORS = tuple(
     map(
         re.compile,
-        (_KUBERNETES, _POD, _COMPOSE, _SYSLOG, _SYSLOG_NEW, _JOURNAL_ISO, _TABBED, _MPI),
+        (_KUBERNETES, _POD, _COMPOSE, _SYSLOG, _SYSLOG_NEW, _JOURNAL_ISO, _TABBED, _MPI, _LOCALAI),
     )
 )
 _PROGRAMS = tuple(map(re.compile, (_SGLANG, _TIME_ALONE, _RANK, _CHILD, _VLLM, _WORKER)))
@@ -61,7 +62,8 @@ _MAX_COLUMNS = 4
 _NUMBERS = ("pid", "rank")
 _MAY_BEGIN = re.compile(
     r"\d\d\d\d-|\d\d/|\[(?:\d|pod/|rank|default)|<\d|\((?:[A-Z]|pid=)"
-    rf"|{_MONTHS} [ \d]|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-"
+    rf"|{_MONTHS} [ \d]\d \d\d:|\d\d?:\d\d[AP]M \w{{3}} GRPC\("
+    r"|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-"
     r"|[A-Za-z0-9][\w.-]{0,63} {1,16}\|"
 )
 _RECORD = re.compile(r'\{"(?:log|MESSAGE|stream|time)":')
@@ -112,6 +114,13 @@ def message_of(text: str) -> str:
     if not isinstance(message, str) or "\n" in message[:-1]:
         return text
     return clean(message.rstrip("\n"))
+
+
+def split_record(text: str) -> list[str]:
+    """Return the lines of a message that syslog wrote into one, with `#012` for each line end."""
+    if text.count("#012") < 2 or not split_prefix(text)[0].collected:
+        return [text]
+    return text.split("#012")
 
 
 def merged_writers(text: str) -> list[str]:

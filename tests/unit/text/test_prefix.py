@@ -52,6 +52,16 @@ REST = "CUDA error 700: an illegal memory access was encountered"
                 collected=True,
             ),
         ),
+        (
+            "jun 06 03:04:05 gpu-7 ollama[4242]: ",
+            Prefix(
+                time="jun 06 03:04:05", host="gpu-7", process="ollama", pid=4242, collected=True
+            ),
+        ),
+        (
+            "3:04AM DBG GRPC(model-127.0.0.1:40123): stderr ",
+            Prefix(process="DBG GRPC(model-127.0.0.1:40123)", collected=True),
+        ),
         ("[rank2]:", Prefix(rank=2)),
         ("[1,3]<stderr>:", Prefix(rank=3, collected=True)),
         ("[2026-01-02 03:04:05 DP0 TP1] ", Prefix(time="2026-01-02 03:04:05", process="DP0 TP1")),
