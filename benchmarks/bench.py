@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.gdb_text import gdb_text
 from triage.formats import formats
 from triage.store.signatures import open_store
 
@@ -191,6 +192,7 @@ def main() -> None:
         row("what", "measured", "bar", None)
         start_up(env, Path(folder))
         core_dump(env, Path(folder))
+        gdb_text(row)
         if shutil.which("rg") and shutil.which("zstd"):
             big_log(env, Path(folder))
         else:
