@@ -7,7 +7,6 @@ apart by the very pattern that its grammar gives, so nothing about a line is wri
 from __future__ import annotations
 
 import hashlib
-import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from lark import Lark, Token, Tree
 from triage.errors import GrammarError
 from triage.parse.cache import load_cached, store_cached
 from triage.resources import data_dir
+from triage.text.late import late
 
 _OPTIONS: dict[str, Any] = {
     "parser": "lalr",
@@ -35,7 +35,7 @@ class Grammar:
     def __init__(self, name: str, parser: Lark) -> None:
         self.name = name
         self._parser = parser
-        self._patterns = {t.name: re.compile(t.pattern.to_regexp()) for t in parser.terminals}
+        self._patterns = {t.name: late(t.pattern.to_regexp()) for t in parser.terminals}
 
     def parse(self, text: str) -> Tree[Token]:
         """Return the tree of a text.

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
+from triage.parse.cache import cache_folder
+
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
@@ -23,10 +25,20 @@ def load_template(name: str, finalize: Callable[[object], str]) -> Template:
 
 @cache
 def _environment(finalize: Callable[[object], str]) -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # slow to load
+    from jinja2 import (  # slow to load
+        Environment,
+        FileSystemBytecodeCache,
+        PackageLoader,
+        StrictUndefined,
+    )
 
+    folder = cache_folder()
+    cache = FileSystemBytecodeCache(str(folder), "template-%s.cache") if folder else None
     return Environment(
         loader=PackageLoader("triage.render"),
+        bytecode_cache=FileSystemBytecodeCache(str(folder), "template-%s.cache")
+        if folder
+        else None,
         autoescape=False,  # noqa: S701 - the pages are not HTML; finalize does what they need
         undefined=StrictUndefined,
         finalize=finalize,
