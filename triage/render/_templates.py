@@ -36,9 +36,7 @@ def _environment(finalize: Callable[[object], str]) -> Environment:
     cache = FileSystemBytecodeCache(str(folder), "template-%s.cache") if folder else None
     return Environment(
         loader=PackageLoader("triage.render"),
-        bytecode_cache=FileSystemBytecodeCache(str(folder), "template-%s.cache")
-        if folder
-        else None,
+        bytecode_cache=cache,
         autoescape=False,  # noqa: S701 - the pages are not HTML; finalize does what they need
         undefined=StrictUndefined,
         finalize=finalize,
