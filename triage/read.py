@@ -22,6 +22,7 @@ from triage.text.decode import clean
 from triage.text.line import NO_PREFIX, Line
 from triage.text.locate import runs
 from triage.text.prefix import to_line
+from triage.text.renumber import renumbered
 from triage.text.streams import separate
 
 if TYPE_CHECKING:
@@ -224,9 +225,18 @@ def _read_format(form: Format, text: Text, taken: set[int], input_id: int) -> It
     lines = _without(text.lines, taken) if taken else text.lines
     places = runs(lines, form.opens, before=form.before, after=form.after, reach=form.reach)
     for begin, end in places:
-        region = Region(tuple(lines[begin:end]), input_id)
-        span = (region.lines[0].number, region.lines[-1].number)
-        yield _with_origins(replace(form.read(region), span=span), region.lines)
+        part = lines[begin:end]
+        if text.parted:
+            fragment = renumbered(form.read(Region(_counted(part), input_id)), part)
+        else:
+            fragment = form.read(Region(tuple(part), input_id))
+        span = (min(line.number for line in part), max(line.number for line in part))
+        yield _with_origins(replace(fragment, span=span), part)
+
+
+def _counted(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """Return one writer's lines with numbers that follow each other, as they do for a format."""
+    return tuple(replace(line, number=n) for n, line in enumerate(lines, 1))
 
 
 def _with_origins(fragment: Fragment, lines: Sequence[Line]) -> Fragment:
@@ -257,6 +267,7 @@ class Text:
 
     def __init__(self, lines: Sequence[Line], literals: Literals) -> None:
         self.lines = separate(lines)
+        self.parted = self.lines is not lines
         # The first line begins behind a line end, too, as some anchors ask for.
         encoded = [line.text.encode() for line in self.lines]
         self._starts = list(accumulate((len(raw) + 1 for raw in encoded), initial=0))[:-1]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from triage.errors import InputError
 from triage.intake.literals import Literals
 from triage.intake.load import Loaded, expand, load
+from triage.model.crash import Crash
 from triage.model.position import Position
 from triage.model.report import InputKind
 from triage.model.stack import ThreadKind
@@ -110,6 +111,81 @@ def test_prefixes_of_a_collector_change_nothing(tmp_path) -> None:
     errors = tuple(replace(error, origin=None) for error in found.errors)
     signal = replace(found.signal, origin=None)
     assert replace(found, errors=errors, signal=signal) == plain
+
+
+STACKS = {
+    "go": (
+        "panic: boom\n\ngoroutine 1 [running]:\nmain.f(...)\n\t/x/a.go:3 +0x1\n"
+        "main.main()\n\t/x/a.go:9"
+    ),
+    "rust": (
+        "thread 'main' panicked at src/main.rs:2:5:\nboom\nstack backtrace:\n"
+        "   0: app::inner\n             at ./src/main.rs:2:5\n   1: app::main\n"
+        "             at ./src/main.rs:9:5"
+    ),
+    "backtrace_symbols": "\n".join(f"./app(f{n}+0x1f)[0x55555556{n}000]" for n in range(4)),
+    "java": (
+        'Exception in thread "main" java.lang.IllegalStateException: boom\n'
+        "\tat a.B.c(B.java:1)\n\tat a.B.d(B.java:2)"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STACKS)
+@pytest.mark.parametrize("between", [1, 3, 30])
+def test_a_stack_is_whole_however_much_another_writer_says(name: str, between: int) -> None:
+    lines = STACKS[name].split("\n")
+    plain = read_text("\n".join(f"w0-1  | {line}" for line in lines), ReadOptions()).crash
+    others = "w1-1  | INFO a token\n" * between
+    mixed = read_text("".join(f"w0-1  | {line}\n{others}" for line in lines), ReadOptions()).crash
+
+    def frames(crash: Crash) -> list[list[tuple[str | None, int | None]]]:
+        return [[(f.function, f.line) for f in t.frames] for t in crash.threads]
+
+    assert frames(mixed) == frames(plain)
+    assert len(frames(mixed)[0]) >= 2
+    for before, after in zip(plain.threads[0].frames, mixed.threads[0].frames, strict=True):
+        assert after.at.line == (before.at.line - 1) * (between + 1) + 1
+
+
+def test_a_debuggers_frames_below_a_sanitizers_report_are_its_own() -> None:
+    text = """\
+==1==ERROR: AddressSanitizer: SEGV on unknown address 0x0 (pc 0x1 bp 0x1 sp 0x1 T0)
+    #0 0x4f8e39 in foo /src/a.cc:5:10
+    #1 0x4f8e40 in main /src/a.cc:9:1
+
+(gdb) bt
+#0  0x1 in raise (sig=6)
+    at raise.c:54
+#1  0x2 in foo (p=0x1)
+    at a.cc:5
+#2  0x3 in main () at a.cc:9
+"""
+    report, debugger = read_text(text, ReadOptions()).crash.threads
+    assert [f.function for f in report.frames] == ["foo", "main"]
+    assert [(f.function, f.line) for f in debugger.frames] == [
+        ("raise", 54),
+        ("foo", 5),
+        ("main", 9),
+    ]
+
+
+def test_the_signal_and_the_thread_are_of_the_same_session() -> None:
+    text = """\
+Thread 2 "w" received signal SIGSEGV, Segmentation fault.
+Thread 2 (LWP 12):
+#0  one () at a.c:1
+Thread 1 (LWP 11):
+#0  join () at a.c:2
+#1  main () at a.c:3
+Thread 1 "srv" received signal SIGABRT, Aborted.
+Thread 1 (LWP 21):
+#0  culprit () at b.c:1
+#1  main () at b.c:2
+"""
+    crash = read_text(text, ReadOptions()).crash
+    assert crash.signal.name == "SIGABRT"
+    assert crash.threads[crash.crashed_thread].frames[0].function == "culprit"
 
 
 def test_workers_that_fail_at_once_have_a_stack_each() -> None:
@@ -288,6 +364,27 @@ class TestLoad:
             (1, "x"), (2, "one"), (2, "two"),
         ]  # fmt: skip
         assert [(w.code, w.at.line) for w in loaded.warnings] == [("text-interleaved", 2)]
+
+    @pytest.mark.parametrize("margin", [b"> ", b"    "])
+    def test_a_quoted_text_is_the_text(self, tmp_path, margin: bytes) -> None:
+        quoted = b"".join(margin + line + b"  \n" for line in self.LOG.splitlines())
+        assert self.load(tmp_path, quoted).lines == self.load(tmp_path, self.LOG).lines
+
+    def test_a_big_text_of_another_encoding_is_read_to_its_end(self, tmp_path) -> None:
+        text = "INFO one\n" * 1_200_000 + "CUDA error 700\n"
+        loaded = self.load(tmp_path, text.encode("utf-16"))
+        assert (loaded.lines[-1].number, loaded.lines[-1].text) == (1_200_001, "CUDA error 700")
+
+    def test_what_a_cut_gzip_file_holds_is_read(self, tmp_path) -> None:
+        packed = gzip.compress(self.LOG)
+        loaded = self.load(tmp_path, packed[: len(packed) * 2 // 3])
+        assert len(loaded.lines) > 1
+        assert [w.code for w in loaded.warnings] == ["input-damaged"]
+
+    @pytest.mark.parametrize("names", [["-", "-"], [""]])
+    def test_names_that_cannot_be_meant(self, names: list[str]) -> None:
+        with pytest.raises(InputError):
+            expand(names)
 
     @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
     def test_a_compressed_text_is_read_up_to_the_damage(self, tmp_path, pack) -> None:

@@ -371,3 +371,17 @@ class TestStandardOutput:
         report(run("analyze", tmp_path / "käse.log", **variables), ExitCode.KNOWN)
         done = run("analyze", tmp_path / "ö.log", **variables)
         assert done.status == ExitCode.INPUT
+
+
+def test_a_report_is_not_written_over_its_input(tmp_path):
+    log = tmp_path / "a.log"
+    log.write_bytes(LOG.read_bytes())
+    done = run("analyze", log, "-o", log)
+    assert done.status == 2
+    assert log.read_bytes() == LOG.read_bytes()
+
+
+def test_closed_standard_input():
+    done = run("analyze", "-", wrapper=("sh", "-c", '"$@" <&-', "sh"))
+    assert (done.status, done.out) == (3, "")
+    assert "standard input is closed" in done.err

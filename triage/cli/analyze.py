@@ -23,7 +23,7 @@ Examples:
 @click.command("analyze", epilog=_EPILOG)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option(
-    "--binary", type=click.Path(path_type=Path), metavar="EXE",
+    "--binary", type=click.Path(exists=True, path_type=Path), metavar="EXE",
     help="The program that crashed, where an INPUT is its core dump.",
 )  # fmt: skip
 @click.option(
@@ -55,7 +55,8 @@ def command(
     if explain_parse:
         if form != "text":
             raise UsageError("--explain-parse prints text alone", hint="leave --format out")
-        show(analyzer.explain_parse(inputs, page_options(output, color, verbose)), output)
+        page = analyzer.explain_parse(inputs, page_options(output, color, verbose))
+        show(page, output, inputs)
         return 0
     report = analyzer.analyze(inputs)
     return emit(report, form=form, verbose=verbose, output=output, color=color)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -70,7 +70,8 @@ def emit(
     """Print a report and return the exit status that its verdict means."""
     from triage.render import renderers  # not for --help
 
-    show(renderers()[form].render(report, page_options(output, color, verbose)), output)
+    page = renderers()[form].render(report, page_options(output, color, verbose))
+    show(page, output, [item.name for item in report.inputs])
     talk(report, form)
     return int(exit_code(report))
 
@@ -84,11 +85,20 @@ def page_options(output: Path | None, color: bool | None, verbose: bool) -> Rend
     return RenderOptions(colour=colour, width=max(60, min(wide, 120)), verbose=verbose)
 
 
-def show(text: str, output: Path | None) -> None:
+def _same_file(output: Path, name: str) -> bool:
+    try:
+        return output.samefile(name)
+    except OSError:
+        return False
+
+
+def show(text: str, output: Path | None, inputs: Sequence[str] = ()) -> None:
     """Write a page to standard output or to a file; raises UsageError where it cannot be."""
     if output is None:
         _write(text)
         return
+    if any(_same_file(output, name) for name in inputs):
+        raise UsageError(f"{output} is an input", hint="write the report to another file")
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -123,8 +123,9 @@ class Stacks:
         if gpu:
             return next((n for n in gpu if threads[n].id == self.crashed_id), gpu[0])
         if self.crashed_id is not None:
-            for n, thread in enumerate(threads):
-                if thread.id == self.crashed_id:
+            # The last one: a text can hold sessions of two crashes, and the id is the last one's.
+            for n in range(len(threads) - 1, -1, -1):
+                if threads[n].id == self.crashed_id:
                     return n
         if current is not None:
             return current

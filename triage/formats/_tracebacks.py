@@ -41,7 +41,7 @@ _CONTINUES = late(
 _OTHER_OUTPUT = late(
     r"(?:frame #|Exception raised from |C\+\+ CapturedTraceback|\[rank\d|terminate called|Aborted"
     r"|Segmentation fault|Killed|Process |Exception ignored |\*\*\* |[IWEF]\d{4} |In \[\d"
-    r"|(?:\[[^\]\n]{0,60}\] ?)?(?:INFO|DEBUG|WARNING|WARN|ERROR|CRITICAL|FATAL)\b"
+    r"|(?:\[[^\]\n]{0,60}\] ?)?\[?(?:INFO|DEBUG|WARNING|WARN|ERROR|CRITICAL|FATAL)\b"
     r"|\[?\d{4}[-/]\d\d[-/]\d\d|\[?\d\d[:/]\d\d|\S{1,60}[#$%>] "
     r"|\S{1,200}:\d{1,9}: \w{1,40}Warning: |!{5}|[=_+-]{5}| {0,80}\+-{5}|[╭╰│┌└┃]|```|\"\"\""
     r"|(?:\S{1,80} )?(?:\[\d{1,3}\] )?(?:\S{1,80} )?NCCL (?:WARN|INFO|ERROR)\b)"

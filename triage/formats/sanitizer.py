@@ -36,6 +36,7 @@ _THREAD = late(
     r"|\b(?P<main>main) thread\b|\(pc [^()\n]{0,200} (?P<in_head>T\d{1,9})\)"
 )
 _DEBUGGER = late(r"[^\n]*\) (?:at|from) \S")
+_PADDED = late(r"[^\n#]{0,100}#\d  \S[^\n]* \(")  # gdb pads a number and parts arguments
 _RACE = late(r"((?:Atomic )?(?:[Rr]ead|[Ww]rite) of size \d{1,20})")
 _HEAD_END = late(r"(?: here| at)?:?$")
 _HEAD_LENGTH = 120
@@ -64,6 +65,7 @@ class _State:
     inlined: bool = False
     shift: int = 0
     open: bool = False
+    debugger: bool = False
 
 
 def _read(region: Region) -> Fragment:
@@ -226,8 +228,12 @@ def _signal(text: str, at: Position) -> Signal | None:
 def _frame(state: _State, item: Item) -> bool:
     """Add a frame; False where the line is none of a sanitizer's."""
     body, printed = item.fields["body"], int(item.fields["index"])
-    if _DEBUGGER.match(body):
+    if _DEBUGGER.match(body) or _PADDED.match(item.text):
+        state.debugger = True
         return False
+    if state.debugger and printed > 0:
+        return False
+    state.debugger = False
     parts = split_symbolized(body)
     if not _belongs(state, printed, parts):
         return False

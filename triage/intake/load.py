@@ -10,14 +10,15 @@ import stat
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from triage.errors import InputError
 from triage.intake.kind import classify, compression
 from triage.intake.literals import Literals
-from triage.intake.scan import WHOLE, Scan, scan
+from triage.intake.scan import Scan, scan
+from triage.intake.transcode import Transcoded
 from triage.intake.unpack import Unpacked, unpacked
 from triage.model.crash import ReportWarning
 from triage.model.position import Position
@@ -31,6 +32,7 @@ MAX_TEXT = 64 << 30
 MAX_UNPACKED = 16 << 30
 _HASHED = 64 << 20
 _HEAD = 65536
+_LOOKED_AT = 1_000  # lines that tell whether a text is quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,13 @@ def expand(names: Sequence[str]) -> list[str]:
     Raises InputError for a name that does not exist and for a folder without files.
     """
     found: list[str] = []
+    if list(names).count("-") > 1:
+        raise InputError("standard input can be read once", hint="give `-` once")
     for name in names:
+        if not name:
+            raise InputError(
+                "the name of an input is empty", hint="is a variable of the shell not set?"
+            )
         path = Path(name)
         if name == "-" or not path.is_dir():
             found.append(name)
@@ -100,6 +108,8 @@ def _way_out(looks: str, name: str) -> str:
 
 def _open(name: str) -> BinaryIO:
     if name == "-":
+        if sys.stdin is None:
+            raise InputError("standard input is closed", hint="give the name of a file")
         return cast("BinaryIO", sys.stdin.buffer)
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
@@ -168,7 +178,7 @@ def _load_plain(
 def _load_text(stream: BinaryIO, head: bytes, base: Input, anchors: Anchors, limit: int) -> Loaded:
     encoding, mark = detect_encoding(head)
     if encoding != "utf-8":
-        stream, mark = _transcoded(stream, encoding), 0
+        stream, mark = io.BufferedReader(Transcoded(stream, encoding)), 0
     found = scan(stream, anchors, limit=limit)
     warnings: list[ReportWarning] = []
     if found.total_bytes == 0:
@@ -192,20 +202,16 @@ def _load_text(stream: BinaryIO, head: bytes, base: Input, anchors: Anchors, lim
     return Loaded(input=info, lines=lines, warnings=tuple(warnings))
 
 
-def _transcoded(stream: BinaryIO, encoding: str) -> BinaryIO:
-    """Return a UTF-16 or UTF-32 text as UTF-8, whole: such logs are small."""
-    data = stream.read(WHOLE * 8)
-    return io.BytesIO(to_text(data, encoding).lstrip("\ufeff").encode("utf-8", "replace"))
-
-
 def _to_lines(found: Scan, mark: int) -> list[Line]:
     lines: list[Line] = []
     previous = 0
+    margin = _margin(found)
     for number, raw in found.lines:
         data = raw[mark:] if number == 1 and mark else raw
         if len(data) > MAX_LINE:
             data = _last_drawn(data)
-        text = clean(to_text(data[: MAX_LINE + 64], "utf-8"))[:MAX_LINE].rstrip("\n")
+        text = clean(to_text(data[: MAX_LINE + 64], "utf-8"))[:MAX_LINE].rstrip()
+        text = text.removeprefix(margin) if margin else text
         cut_off = number != previous + 1
         for part in (part for row in split_record(text) for part in merged_writers(row) or [""]):
             line = to_line(number, part)
@@ -213,6 +219,15 @@ def _to_lines(found: Scan, mark: int) -> list[Line]:
             cut_off = False
         previous = number
     return lines
+
+
+def _margin(found: Scan) -> str:
+    """Return what stands in front of every line of a text that was quoted in a mail or an issue."""
+    texts = [raw for _, raw in islice(found.lines, _LOOKED_AT) if raw.strip(b"> \t\r")]
+    for margin in (b"> ", b">", b"    "):
+        if texts and all(raw.startswith(margin) for raw in texts):
+            return margin.decode()
+    return ""
 
 
 def _merged(lines: Sequence[Line], input_id: int) -> list[ReportWarning]:

@@ -16,7 +16,7 @@ from triage.intake.literals import Literals, rows_of
 
 CHUNK = 1 << 17
 WHOLE = 8 << 20
-WHOLE_LINES = 400_000
+WHOLE_LINES = 100_000
 """Bytes and lines up to which a text is kept whole."""
 
 HEAD_LINES = 500
@@ -26,7 +26,7 @@ AFTER = 150
 MAX_KEPT = 48 << 20
 """Bytes of lines around anchors that are kept; the tail is kept in any case."""
 
-_LINE_COST = 64  # what a line takes beside its bytes
+_LINE_COST = 500  # what a line takes beside its bytes, once it is read
 _SAMPLE, _ORDINARY = 4096, 32  # bytes looked at, and bytes of a line that is not short
 
 

@@ -7,7 +7,6 @@ long, and neither needs the interpreter meanwhile.
 from __future__ import annotations
 
 import bz2
-import gzip
 import io
 import lzma
 import sys
@@ -17,17 +16,51 @@ from threading import Event, Thread
 from typing import Any, BinaryIO
 
 PIECE = 1 << 19
+_PACKED = 1 << 16
+_GZIP = 31  # a window of 32 KiB, in a member
 _AHEAD = 4  # pieces
 _POLL = 0.05  # seconds after which the decoder looks whether anyone still reads
 
 
-def _gzip(stream: BinaryIO) -> Any:
+def _inflater() -> Any:
     try:
-        from isal import igzip  # three times as fast, where there is a wheel of it
+        from isal import isal_zlib  # three times as fast, where there is a wheel of it
     except ImportError:
-        return gzip.GzipFile(fileobj=stream)
-    reader: Any = igzip.IGzipFile
-    return reader(fileobj=stream)
+        import zlib
+
+        return zlib.decompressobj
+    return isal_zlib.decompressobj
+
+
+class _Gzip:
+    """The members of a gzip file, one after the other; what was unpacked before damage is there."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._new = _inflater()
+        self._stream = stream
+        self._member = self._new(_GZIP)
+        self._waiting = b""
+        self._begun = False
+
+    def read1(self, size: int) -> bytes:
+        """Return some of the text, nothing at its end; raises EOFError where it is cut off."""
+        while True:
+            packed = self._waiting or self._stream.read(_PACKED)
+            self._waiting = b""
+            if self._member.eof:
+                packed = packed.lstrip(b"\0")  # padding between members and behind the last one
+                if not packed:
+                    return b""
+                self._member, self._begun = self._new(_GZIP), False
+            if not packed:
+                if self._begun:
+                    raise EOFError("the file ends before the end of its text")
+                return b""
+            data: bytes = self._member.decompress(packed, size)
+            self._begun = True
+            self._waiting = self._member.unconsumed_tail or self._member.unused_data
+            if data:
+                return data
 
 
 def _zstd(stream: BinaryIO) -> Any:
@@ -39,7 +72,7 @@ def _zstd(stream: BinaryIO) -> Any:
 
 
 _DECODERS: dict[str, Callable[[BinaryIO], Any]] = {
-    "gzip": _gzip,
+    "gzip": _Gzip,
     "bzip2": bz2.BZ2File,
     "xz": lzma.LZMAFile,
     "zstd": _zstd,

@@ -66,7 +66,8 @@ _MAY_BEGIN = re.compile(
     r"|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-"
     r"|[A-Za-z0-9][\w.-]{0,63} {1,16}\|"
 )
-_RECORD = re.compile(r'\{"(?:log|MESSAGE|stream|time)":')
+_MESSAGES = ("MESSAGE", "log", "msg", "message")
+_RECORD = re.compile(r'\{[^\n]{0,8000}"(?:MESSAGE|log|msg|message)" ?: ?"')
 _MERGED = re.compile(
     r"(?<=\S)(?=\([A-Z]\w{1,40}(?: \w{1,10}=[\w-]{1,20}){0,4} pid=\d{1,10}\) )"
     r"|(?<=\S)(?=\[rank\d{1,5}\]: ?\S)"
@@ -97,23 +98,43 @@ def split_prefix(text: str) -> tuple[Prefix, str]:
 
 
 def to_line(number: int, text: str) -> Line:
-    """Return a line with its prefix split off."""
-    prefix, rest = split_prefix(message_of(text) if text.startswith("{") else text)
+    """Return a line with its prefix split off, or the message of a collector's JSON record."""
+    record = _record(text) if text.startswith("{") else None
+    prefix, rest = split_prefix(text if record is None else record[1])
+    if record is not None and record[0] != NO_PREFIX:
+        prefix = _inside(record[0], prefix)
     return Line(number, rest, prefix)
 
 
-def message_of(text: str) -> str:
-    """Return the message that a collector's JSON record holds; the text itself if it is none."""
+def _inside(outer: Prefix, inner: Prefix) -> Prefix:
+    """Return two prefixes as one; where both say something the outer counts."""
+    names = ("time", "host", "service", "process", "pid", "rank")
+    known = {name: getattr(outer, name) for name in names}
+    both = {n: getattr(inner, n) if value is None else value for n, value in known.items()}
+    return Prefix(**both, collected=True)
+
+
+def _record(text: str) -> tuple[Prefix, str] | None:
+    """Return what a JSON record of journald, docker or a logger says; None where it is none."""
     if not _RECORD.match(text):
-        return text
+        return None
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):
-        return text
-    message = record.get("log", record.get("MESSAGE"))
-    if not isinstance(message, str) or "\n" in message[:-1]:
-        return text
-    return clean(message.rstrip("\n"))
+        return None
+    message = next((record[key] for key in _MESSAGES if key in record), None)
+    if not isinstance(message, str) or "\n" in message[:-1] or len(record) < 2:
+        return None
+    said = {key: value for key, value in record.items() if isinstance(value, str)}
+    pid = said.get("_PID", "")
+    prefix = Prefix(
+        time=said.get("time"),
+        host=said.get("_HOSTNAME"),
+        process=said.get("SYSLOG_IDENTIFIER") or said.get("_COMM"),
+        pid=int(pid) if pid.isascii() and pid.isdigit() and len(pid) < 11 else None,
+        collected=True,
+    )
+    return prefix, clean(message.rstrip("\n"))
 
 
 def split_record(text: str) -> list[str]:

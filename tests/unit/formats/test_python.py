@@ -301,7 +301,6 @@ def test_any_name_ends_a_traceback(last: str):
         "ERROR 01-02 03:04:05 x",
         "frame #0: f",
         "",
-        "[rank1]: x",
         "Aborted (core dumped)",
     ],
 )

@@ -146,15 +146,29 @@ def test_line_keeps_its_number():
     )
 
 
-@pytest.mark.parametrize("key", ["log", "MESSAGE"])
+@pytest.mark.parametrize("key", ["log", "MESSAGE", "msg", "message"])
 def test_a_record_of_json_is_its_message(key: str):
-    record = json.dumps({key: f"\x1b[31m{REST}\n", "stream": "stderr"})
-    assert to_line(7, record) == Line(7, REST)
+    record = json.dumps({"stream": "stderr", key: f"\x1b[31m{REST}\n"})
+    assert to_line(7, record) == Line(7, REST, Prefix(collected=True))
+
+
+def test_a_record_of_the_journal_names_its_writer():
+    record = {
+        "__CURSOR": "s", "MESSAGE": f"[4242] {REST}", "_PID": "812", "_HOSTNAME": "gpu-7",
+        "_COMM": "claw",
+    }  # fmt: skip
+    assert to_line(7, json.dumps(record)) == Line(
+        7, REST, Prefix(host="gpu-7", process="claw", pid=812, collected=True)
+    )
 
 
 @pytest.mark.parametrize(
-    "text", ['{"log": 7}', '{"log":"a\\nb"}', '{"log":"a', '{"other":"a"}', '{"log":' + "[" * 5000]
-)
+    "text",
+    [
+        '{"log": 7, "a": 1}', '{"log":"a\\nb", "a": 1}', '{"log":"a', '{"other":"a", "b": 1}',
+        '{"log":"alone"}', '{"a": 1, "log":"' + "[" * 5000,
+    ],
+)  # fmt: skip
 def test_what_is_no_record_stays(text: str):
     assert to_line(7, text).text == text
 
