@@ -191,7 +191,11 @@ def _load_text(stream: BinaryIO, head: bytes, base: Input, anchors: Anchors, lim
         )
     if found.full:
         warnings.append(
-            _warn("input-cut", "only a part of this input was read: it is too large", base.id)
+            _warn(
+                "input-cut",
+                "only a part of this input was read: it is too large, or too much of it is of interest",
+                base.id,
+            )
         )
     info = replace(
         base,
