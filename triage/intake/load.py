@@ -190,13 +190,8 @@ def _load_text(stream: BinaryIO, head: bytes, base: Input, anchors: Anchors, lim
             _warn("line-cut", f"lines longer than {MAX_LINE} characters were cut", base.id)
         )
     if found.full:
-        warnings.append(
-            _warn(
-                "input-cut",
-                "only a part of this input was read: it is too large, or too much of it is of interest",
-                base.id,
-            )
-        )
+        message = "only a part of this input was read: it is too large, or too much of it matters"
+        warnings.append(_warn("input-cut", message, base.id))
     info = replace(
         base,
         size=base.size if base.size is not None else found.total_bytes,
