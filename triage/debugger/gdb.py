@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,11 +16,12 @@ from triage.debugger.libraries import (
     describe_modules,
     read_libraries,
 )
+from triage.debugger.linkernames import PATIENCE, SourceNames
 from triage.debugger.limits import SECOND_RUN, Arguments, GdbLimits, Outcome
 from triage.debugger.mi import MiSession
 from triage.debugger.precheck import bare_frames, bare_modules, bare_threads, thread_name
 from triage.debugger.prepare import GdbSetup, Prepared, debugger_failed, sandbox_unavailable
-from triage.debugger.records import as_number
+from triage.debugger.records import as_number, as_text
 from triage.debugger.stacks import RawThread, StackReader, read_threads
 from triage.elf.facts import CoreFacts
 from triage.errors import DebuggerError, SandboxError
@@ -31,6 +32,7 @@ from triage.model.stack import Frame, Thread, Trust
 DIALECT: Final = "elf-core"
 SIGNAL_RANK: Final = 0
 _RETRY_FRAMES: Final = 2000
+_ARGUMENTS_LOOKED_AT: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +62,10 @@ class _Reading:
     threads: list[RawThread] = field(default_factory=list)
     current: int | None = None
     libraries: Libraries = field(default_factory=lambda: Libraries(()))
+    names: SourceNames = field(default_factory=SourceNames)
     error: str | None = None
     unparsed: int = 0
+    left_out: int = 0
 
     @property
     def stacks(self) -> int:
@@ -115,11 +119,10 @@ def _attempts(job: _Job, started: GdbProcess) -> tuple[_Reading, list[ReportWarn
         unwound_frames=min(limits.unwound_frames, _RETRY_FRAMES),
         arguments=Arguments.NONE,
     )
-    second = _run(job.setup.start(demangle=False, limits=less), job, less)
+    second = _run(job.setup.start(less), job, less)
     if second.outcome is Outcome.OK:
         message = (
-            f"gdb's first run ended early ({first.outcome}); "
-            "the second left out arguments and left names as the linker has them"
+            f"gdb's first run ended early ({first.outcome}); the second left out arguments"
         )
         return second, [_warn("debugger-reduced", message), *_reading_warnings(second)]
     best = max(first, second, key=lambda r: r.stacks)
@@ -134,10 +137,22 @@ def _run(process: GdbProcess, job: _Job, limits: GdbLimits) -> _Reading:
     with MiSession(process, limits) as session:
         reading = _load(session, job)
         ordered = sorted(reading.threads, key=lambda t: t.tid != job.crashed_tid)
-        StackReader(session, limits, reading.libraries, job.facts).read(ordered)
+        stacks = StackReader(session, limits, reading.libraries, job.facts)
+        stacks.read(ordered)
+        reading.left_out = stacks.left_out
         reading.outcome = session.outcome
+        reading.names.ask(session, _texts(reading.threads))
         reading.unparsed = len(session.unparsed)
         return reading
+
+
+def _texts(threads: list[RawThread]) -> Iterator[str]:
+    """Yield everything from a thread's stack that can hold a symbol."""
+    for thread in threads:
+        for frame in thread.frames or [thread.top]:
+            yield as_text(frame.get("func")) or ""
+        for entry in thread.arguments.values():
+            yield read_arguments(entry, _ARGUMENTS_LOOKED_AT) or ""
 
 
 def _load(session: MiSession, job: _Job) -> _Reading:
@@ -196,6 +211,15 @@ def _reading_warnings(reading: _Reading) -> list[ReportWarning]:
     wrong = [lib.name for lib in reading.libraries if not lib.matches]
     if wrong:
         warnings.append(_mismatch(wrong))
+    if not reading.names.complete:
+        message = (
+            f"gdb's demangler did not finish in {PATIENCE:.0f} s: "
+            "names of functions lack their template arguments and parameters"
+        )
+        warnings.append(_warn("names-shortened", message))
+    if reading.left_out:
+        message = f"of {len(reading.threads)} threads {reading.left_out} have their top frame alone"
+        warnings.append(_warn("threads-too-many", message))
     if any(t.too_deep for t in reading.threads):
         message = "a stack goes on beyond the frames that were read; their number is a minimum"
         warnings.append(_warn("stack-too-deep", message))
@@ -206,6 +230,7 @@ def _fragment(job: _Job, reading: _Reading, warnings: list[ReportWarning]) -> Fr
     reader = FrameReader(
         job.facts,
         reading.libraries,
+        reading.names,
         program_known=job.setup.binary is not None,
         input_id=job.input_id,
     )
@@ -226,7 +251,9 @@ def _thread(job: _Job, reading: _Reading, raw: RawThread, reader: FrameReader) -
     frames = [
         reader.read(
             frame,
-            args=read_arguments(raw.arguments.get(level, {}), job.prepared.limits.argument_text),
+            args=read_arguments(
+                raw.arguments.get(level, {}), job.prepared.limits.argument_text, reading.names
+            ),
             inlined=level in raw.inlined,
         )
         for frame in raw.frames or ([raw.top] if raw.top else [])

@@ -43,7 +43,6 @@ class GdbOptions(NamedTuple):
 
     sysroot: str | None = None
     debug_directory: str | None = None
-    demangle: bool = True
     unwound_frames: int = UNWOUND_FRAMES
     cpu: int = CPU_SECONDS
     memory: int = MEMORY_BYTES
@@ -152,6 +151,7 @@ def expected_settings(options: GdbOptions) -> Mapping[str, str]:
         "source open": "off",
         "may-call-functions": "off",
         "auto-solib-add": "off",
+        "demangle-style": "none",
         "pagination": "off",
         "confirm": "off",
         "backtrace limit": str(options.unwound_frames),
@@ -184,6 +184,8 @@ def _settings(options: GdbOptions) -> list[str]:
         "set may-call-functions off",
         # The symbols of a library are read when a stack is found to need them.
         "set auto-solib-add off",
+        # A short symbol can stand for gigabytes, and gdb would demangle every one that it reads.
+        "set demangle-style none",
         f"set backtrace limit {options.unwound_frames}",
         "set print frame-arguments scalars",
         "set print elements 200",
@@ -196,8 +198,6 @@ def _settings(options: GdbOptions) -> list[str]:
         settings.append(f"set sysroot {options.sysroot}")
     if options.debug_directory is not None:
         settings.append(f"set debug-file-directory {options.debug_directory}")
-    if not options.demangle:
-        settings += ["set print demangle off", "set demangle-style none"]
     return settings
 
 

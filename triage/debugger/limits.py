@@ -25,6 +25,8 @@ class Outcome(StrEnum):
 
     OK = "ok"
     WALL_LIMIT = "wall-limit"
+    CPU_LIMIT = "cpu-limit"
+    MEMORY_LIMIT = "memory-limit"
     OUTPUT_LIMIT = "output-limit"
     DIED = "died"
 

@@ -59,10 +59,9 @@ class GdbSetup:
     binary: str | None
     options: GdbOptions
 
-    def start(self, *, demangle: bool, limits: GdbLimits) -> GdbProcess:
+    def start(self, limits: GdbLimits) -> GdbProcess:
         """Start a gdb; raises DebuggerError where that fails."""
         options = self.options._replace(
-            demangle=demangle,
             unwound_frames=limits.unwound_frames,
             cpu=limits.cpu,
             memory=limits.memory,
@@ -137,7 +136,7 @@ def _start(
         else:
             prepared.warnings.append(_without_sandbox())
             prepared.setup = _bare(gdb, prepared.path, binary, request)
-        prepared.started = prepared.setup.start(demangle=True, limits=prepared.limits)
+        prepared.started = prepared.setup.start(prepared.limits)
     except SandboxError as error:
         prepared.warnings.append(sandbox_unavailable(error))
     except DebuggerError as error:
