@@ -310,7 +310,7 @@ class TestLimits:
     def test_second_attempt_gets_by_without_arguments(self, core_programs, crash: Crash):
         core = crash(core_programs.plain, "recursion", "1000")
         # Enough for the frames, not enough for their arguments as well.
-        fragment = read(core, core_programs.plain, limits=GdbLimits(output=100000))
+        fragment = read(core, core_programs.plain, limits=GdbLimits(output=75_000))
         assert codes(fragment) == ["debugger-reduced"]
         thread = crashed(fragment)
         assert len(thread.frames) == 250
