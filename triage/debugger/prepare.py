@@ -6,7 +6,6 @@ meanwhile; this module imports little for that reason.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shlex
 from dataclasses import dataclass, field
