@@ -93,6 +93,10 @@ class Prepared:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End gdb, whatever it is doing."""
         if self.started is not None:
             self.started.close()
 
