@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from triage.debugger import gdb as gdb_module
-from triage.debugger import libraries, stacks
+from triage.debugger import early, libraries, prepare, stacks
 from triage.debugger.coredump import read_core_dump
-from triage.debugger.launch import GdbProcess, launch
+from triage.debugger.early import EarlyRead, anticipate
 from triage.debugger.limits import Arguments, GdbLimits
+from triage.debugger.prepare import CoreRequest
 from triage.elf.corefile import read_core
 from triage.errors import InputError
 from triage.model.crash import Fragment, Symbols
@@ -25,7 +25,8 @@ KNOWN = frozenset({"CLAW_VRAM_LIMIT", "CUDA_VISIBLE_DEVICES"})
 
 
 def read(core: Path, binary: Path | None, **more: object) -> Fragment:
-    return read_core_dump(core, binary=binary, input_id=3, known_variables=KNOWN, **more)
+    request = CoreRequest(binary=binary, **more)
+    return read_core_dump(core, request, input_id=3, known_variables=KNOWN)
 
 
 def crashed(fragment: Fragment) -> Thread:
@@ -192,7 +193,7 @@ class TestEnvironment:
 
 class TestBinary:
     def test_without_a_binary_nothing_is_opened(self, core_programs, crash: Crash, monkeypatch):
-        monkeypatch.setattr(gdb_module, "GdbProcess", forbidden)
+        monkeypatch.setattr(prepare, "GdbProcess", forbidden)
         core = crash(core_programs.plain, "threads")
         fragment = read(core, None)
         assert [len(t.frames) for t in fragment.threads] == [1] * 5
@@ -296,7 +297,7 @@ class TestLimits:
     def test_endless_unwinding_ends_at_the_cpu_limit(self, core_programs, crash: Crash):
         core = crash(core_programs.endless_unwind)
         fragment = read(core, core_programs.endless_unwind, limits=GdbLimits(wall=15, cpu=1))
-        assert codes(fragment) == ["debugger-died"]
+        assert codes(fragment) == ["debugger-cpu-limit"]
         assert children() == []
 
     def test_output_limit(self, core_programs, crash: Crash):
@@ -339,7 +340,6 @@ class TestDebugger:
         assert codes(fragment) == ["debugger-missing"]
         assert "apt-get install gdb" in fragment.warnings[0].message
         assert [len(t.frames) for t in fragment.threads] == [1] * 5
-        assert launch() is None
 
     def test_one_that_ignores_a_setting_gets_no_input(
         self, core_programs, crash: Crash, monkeypatch, tmp_path: Path
@@ -355,9 +355,9 @@ class TestDebugger:
         )
         script.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-        fragment = read(crash(core_programs.plain), core_programs.plain)
-        assert codes(fragment) == ["debugger-failed"]
-        assert "auto-load gdb-scripts off" in fragment.warnings[0].message
+        fragment = read(crash(core_programs.plain), core_programs.plain, sandbox=False)
+        assert codes(fragment) == ["sandbox-off", "debugger-failed"]
+        assert "auto-load gdb-scripts off" in fragment.warnings[1].message
         assert "gdb-show" in seen.read_text()
         assert "target-select" not in seen.read_text()
 
@@ -366,9 +366,9 @@ class TestDebugger:
         script.write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
         script.chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path))
-        fragment = read(crash(core_programs.plain), core_programs.plain)
-        assert codes(fragment) == ["debugger-failed"]
-        assert "broken" in fragment.warnings[0].message
+        fragment = read(crash(core_programs.plain), core_programs.plain, sandbox=False)
+        assert codes(fragment) == ["sandbox-off", "debugger-failed"]
+        assert "broken" in fragment.warnings[1].message
 
     def test_scripts_beside_the_binary_do_not_run(self, core_programs, crash: Crash, tmp_path):
         binary = tmp_path / "crash"
@@ -385,36 +385,69 @@ class TestDebugger:
         subprocess.run(["gdb", "-batch", "-nx", *allow, binary], check=True, capture_output=True)
         assert canary.exists()
 
-    def test_launched_early(self, core_programs, crash: Crash):
-        with launch() as started:
-            assert started is not None
-            fragment = read(crash(core_programs.plain), core_programs.plain, started=started)
-            assert started.popen.returncode is not None
+    def test_read_early(self, core_programs, crash: Crash):
+        core = crash(core_programs.plain, HF_X="1")
+        with EarlyRead(core, CoreRequest(binary=core_programs.plain)) as reading:
+            fragment = reading.result(KNOWN)
         assert functions(crashed(fragment))[0] == "read_tensor"
+        assert fragment.environment.variables == dict.fromkeys(KNOWN)
         assert children() == []
 
-    def test_launched_early_and_not_needed(self):
-        with launch() as started:
-            assert isinstance(started, GdbProcess)
-            folder = Path(f"/proc/{started.popen.pid}/cwd").readlink()
+    def test_started_before_the_command_line_was_read(self, core_programs, crash: Crash):
+        core, binary = crash(core_programs.plain), core_programs.plain
+        with anticipate([str(core), "--binary", str(binary), "-v"]):
+            ((_, _, prepared),) = list(early._anticipated)
+            assert prepared.started is not None
+            with EarlyRead(core, CoreRequest(binary=binary)) as reading:
+                assert reading._prepared is prepared
+                assert functions(crashed(reading.result(KNOWN)))[0] == "read_tensor"
+        assert prepared.started.popen.returncode is not None
+
+    @pytest.mark.parametrize("more", [["--sysroot", "/"], ["--unsafe-no-sandbox"]])
+    def test_started_for_something_else(self, core_programs, crash: Crash, more: list[str]):
+        core, binary = crash(core_programs.plain), core_programs.plain
+        with anticipate([str(core), "-b", str(binary), *more]):
+            ((_, _, prepared),) = list(early._anticipated)
+            with EarlyRead(core, CoreRequest(binary=binary, sandbox=False)) as reading:
+                assert reading._prepared is not prepared
+                assert prepared.started is not None
+                assert prepared.started.popen.returncode is not None
+        assert children() == []
+
+    @pytest.mark.parametrize("words", [[], ["core"], ["-b", "x", "core"], ["missing", "-b", "x"]])
+    def test_nothing_to_start(self, words: list[str]):
+        with anticipate(words):
+            assert early._anticipated == []
+
+    def test_prepared_and_not_read(self, core_programs, crash: Crash):
+        request = CoreRequest(binary=core_programs.plain, sandbox=False)
+        with prepare.prepare(crash(core_programs.plain), request) as prepared:
+            assert prepared.started is not None
+            folder = Path(f"/proc/{prepared.started.popen.pid}/cwd").readlink()
             assert folder.is_dir()
         assert not folder.exists()
         assert children() == []
 
-    def test_file_names_that_need_quoting(self, core_programs, crash: Crash, tmp_path: Path):
+    @pytest.mark.parametrize("sandbox", [True, False])
+    def test_file_names_that_need_quoting(
+        self, core_programs, crash: Crash, tmp_path: Path, sandbox: bool
+    ):
         folder = tmp_path / "a \"b' c\\n $d"
         folder.mkdir()
         binary, core = folder / "my crash", folder / "the core"
         shutil.copy(core_programs.plain, binary)
         shutil.copy(crash(core_programs.plain), core)
-        assert functions(crashed(read(core, binary)))[0] == "read_tensor"
+        fragment = read(core, binary, sandbox=sandbox)
+        assert functions(crashed(fragment))[0] == "read_tensor"
 
     def test_file_name_with_a_line_end_gives_no_command(self, core_programs, crash, tmp_path):
         core = tmp_path / "core\nshell touch canary"
         shutil.copy(crash(core_programs.plain), core)
-        fragment = read(core, core_programs.plain)
-        assert codes(fragment) == ["debugger-failed"]
-        assert "cannot be told the path" in fragment.warnings[0].message
+        fragment = read(core, core_programs.plain, sandbox=False)
+        assert codes(fragment) == ["sandbox-off", "debugger-failed"]
+        assert "cannot be told the path" in fragment.warnings[1].message
+        # In the sandbox every file has a name that we gave it.
+        assert functions(crashed(read(core, core_programs.plain)))[0] == "read_tensor"
 
     def test_sysroot_without_the_libraries(
         self, core_programs, crash: Crash, tmp_path: Path, monkeypatch
@@ -473,7 +506,7 @@ class TestUnsuitable:
             read(tmp_path / name, None)
 
     def test_core_dump_of_another_architecture(self, core_programs, crash, tmp_path, monkeypatch):
-        monkeypatch.setattr(gdb_module, "GdbProcess", forbidden)
+        monkeypatch.setattr(prepare, "GdbProcess", forbidden)
         data = bytearray(crash(core_programs.plain).read_bytes())
         data[18:20] = (243).to_bytes(2, "little")
         (tmp_path / "core").write_bytes(data)

@@ -22,21 +22,20 @@ def main() -> None:
         return
     # A run makes many objects and drops few: looking for cycles every 700 of them is lost time.
     gc.set_threshold(50_000, 20, 100)
-    with _early_gdb(sys.argv[1:]):
+    with _early_start(sys.argv[1:]):
         from triage.cli.app import run  # the fast path above needs none of it
 
         status = run(sys.argv[1:])
     sys.exit(status)
 
 
-def _early_gdb(arguments: list[str]) -> contextlib.AbstractContextManager[None]:
-    """Start gdb before anything else is imported where a core dump is to be read with it."""
-    wanted = any(a.startswith(("-b", "--binary")) for a in arguments)
-    if arguments[:1] != ["core"] or not wanted or {"-h", "--help"} & set(arguments):
+def _early_start(arguments: list[str]) -> contextlib.AbstractContextManager[None]:
+    """Start gdb before anything else is imported where its files are plain to see."""
+    if arguments[:1] != ["core"] or {"-h", "--help"} & set(arguments):
         return contextlib.nullcontext()
-    from triage.debugger.launch import prelaunch
+    from triage.debugger.early import anticipate
 
-    return prelaunch()
+    return anticipate(arguments[1:])
 
 
 if __name__ == "__main__":
