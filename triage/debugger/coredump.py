@@ -56,7 +56,8 @@ def read_core_dump(
         facts = read_core(stream, os.fstat(stream.fileno()).st_size)
     program = _examine(path, binary, facts)
     warnings = [*facts.warnings, *program.warnings]
-    if not facts.supported or (binary is None and sysroot is None):
+    readable = facts.supported and facts.threads and not facts.oversized
+    if not readable or (binary is None and sysroot is None):
         fragment = bare_fragment(facts, input_id)
     else:
         fragment = read_with_gdb(

@@ -9,6 +9,7 @@ from triage.debugger.libraries import Libraries
 from triage.debugger.precheck import module_offset
 from triage.debugger.records import as_list, as_mapping, as_number, as_text
 from triage.elf.facts import CoreFacts
+from triage.frames.demangle import demangle
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Trust
 
@@ -92,7 +93,7 @@ class FrameReader:
         library = None if address is None else self._libraries.at(address)
         if library is not None and not library.matches:
             return None
-        return function[:_MAX_NAME]
+        return demangle(function) or function[:_MAX_NAME]
 
     def _module(self, raw: Mapping[str, Any], address: int | None) -> str | None:
         stated = as_text(raw.get("from"))

@@ -132,12 +132,16 @@ def _attempts(
 ) -> tuple[_Reading, list[ReportWarning]]:
     """Run gdb, and once more for less where a limit ended it."""
     limits = job.limits
-    options = _options(job, limits, demangle=True)
+    options = _options(job, limits)
     if started is None or started.options != options:
         started = GdbProcess(gdb, options)
     first = _run(started, job, limits)
     if first.outcome is Outcome.OK:
         return first, _reading_warnings(first)
+    if not first.threads and first.outcome is Outcome.OUTPUT_LIMIT:
+        # It was flooded before it came to the stacks, and would be again.
+        message = "gdb was stopped: it printed without end while it opened the core dump"
+        return first, [_warn("debugger-output-limit", message), *_reading_warnings(first)]
     less = dataclasses.replace(
         limits,
         wall=limits.wall / 2,
@@ -145,11 +149,10 @@ def _attempts(
         unwound_frames=min(limits.unwound_frames, _RETRY_FRAMES),
         arguments=Arguments.NONE,
     )
-    second = _run(GdbProcess(gdb, _options(job, less, demangle=False)), job, less)
+    second = _run(GdbProcess(gdb, _options(job, less)), job, less)
     if second.outcome is Outcome.OK:
         message = (
-            f"gdb's first run ended early ({first.outcome}); "
-            "the second left out arguments and left names as the linker has them"
+            f"gdb's first run ended early ({first.outcome}); the second left out arguments"
         )
         return second, [_warn("debugger-reduced", message), *_reading_warnings(second)]
     best = max(first, second, key=lambda r: r.stacks)
@@ -160,11 +163,10 @@ def _attempts(
     return best, [_warn(f"debugger-{second.outcome}", message), *_reading_warnings(best)]
 
 
-def _options(job: _Job, limits: GdbLimits, *, demangle: bool) -> GdbOptions:
+def _options(job: _Job, limits: GdbLimits) -> GdbOptions:
     return GdbOptions(
         sysroot=path_text(job.symbolication.sysroot),
         debug_directory=path_text(job.symbolication.debug_directory),
-        demangle=demangle,
         unwound_frames=limits.unwound_frames,
         cpu=limits.cpu,
         memory=limits.memory,

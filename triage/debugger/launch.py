@@ -44,7 +44,6 @@ class GdbOptions(NamedTuple):
 
     sysroot: str | None = None
     debug_directory: str | None = None
-    demangle: bool = True
     unwound_frames: int = UNWOUND_FRAMES
     cpu: int = CPU_SECONDS
     memory: int = MEMORY_BYTES
@@ -160,6 +159,8 @@ def expected_settings(options: GdbOptions) -> Mapping[str, str]:
         "source open": "off",
         "may-call-functions": "off",
         "auto-solib-add": "off",
+        "print demangle": "off",
+        "demangle-style": "none",
         "pagination": "off",
         "confirm": "off",
         "backtrace limit": str(options.unwound_frames),
@@ -190,6 +191,9 @@ def _settings(options: GdbOptions) -> list[str]:
         "set width 0",
         "set height 0",
         "set may-call-functions off",
+        # A short symbol can stand for gigabytes of text: names are made readable afterwards.
+        "set print demangle off",
+        "set demangle-style none",
         # The symbols of a library are read when a stack is found to need them.
         "set auto-solib-add off",
         f"set backtrace limit {options.unwound_frames}",
@@ -204,8 +208,6 @@ def _settings(options: GdbOptions) -> list[str]:
         settings.append(f"set sysroot {options.sysroot}")
     if options.debug_directory is not None:
         settings.append(f"set debug-file-directory {options.debug_directory}")
-    if not options.demangle:
-        settings += ["set print demangle off", "set demangle-style none"]
     return settings
 
 

@@ -18,6 +18,7 @@ from triage.debugger.records import as_mapping, as_text, parse_record
 from triage.errors import DebuggerError
 
 _RESULT: Final = re.compile(r"(\d{1,9})\^")
+_MESSAGES: Final = ("~", "@", "&")
 _CHUNK: Final = 1 << 16
 _KEPT_ERRORS: Final = 4096
 _KEPT_CONSOLE: Final = 1 << 20
@@ -57,6 +58,7 @@ class MiSession:
         self._deadline = time.monotonic() + limits.wall
         self._token = 0
         self._read = 0
+        self._messages = 0
         self._buffer = bytearray()
         self._lines: deque[str] = deque()
         self._errors = bytearray()
@@ -221,7 +223,11 @@ class MiSession:
                 whole[0] = bytes(self._buffer) + whole[0]
                 self._buffer.clear()
             self._buffer += rest
-            self._lines.extend(line.decode("utf-8", "replace") for line in whole)
+            lines = [line.decode("utf-8", "replace") for line in whole]
+            self._lines.extend(lines)
+            self._messages += sum(len(line) for line in lines if line.startswith(_MESSAGES))
+            if self._messages > self._limits.messages:
+                self._end(Outcome.OUTPUT_LIMIT)
 
     def _take_errors(self, fd: int) -> None:
         data = _read(fd)
