@@ -149,7 +149,7 @@ class MiSession:
     def _finish(self, line: str, console: Iterable[str]) -> Reply:
         record = parse_record(line)
         if record is None:
-            self.unparsed.append(line[:200])
+            self.unparsed.append(ascii(line[:200]))
             return Reply(outcome=self.outcome, console=self._texts(console))
         return Reply(
             outcome=self.outcome,
@@ -223,7 +223,7 @@ class MiSession:
                 whole[0] = bytes(self._buffer) + whole[0]
                 self._buffer.clear()
             self._buffer += rest
-            lines = [line.decode("utf-8", "replace") for line in whole]
+            lines = [line.decode("utf-8", "surrogateescape") for line in whole]
             self._lines.extend(lines)
             self._messages += sum(len(line) for line in lines if line.startswith(_MESSAGES))
             if self._messages > self._limits.messages:
