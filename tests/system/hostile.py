@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import select
 import struct
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HEADER, SEGMENT, NOTE = struct.Struct("<16sHHIQQQIHHHHHH"), struct.Struct("<IIQQQQQQ"), "<III"
 LOAD, NOTES = 1, 4
 X86_64, AARCH64, RISCV, PPC64 = 62, 183, 243, 21
 CANARY = "canary-7f3a91-do-not-print"
 IN_OPEN = 0x20
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def elf_header(machine: int = X86_64, segments: int = 0, *, bits: int = 64, order: int = 1) -> bytes:
@@ -151,3 +159,109 @@ def watched(paths: Iterable[Path]) -> Iterator[list[Path]]:
                 data = data[16 + length :]
     finally:
         os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class Run:
+    """How one run of the command ended; `peak` is the memory of all its processes in MiB."""
+
+    status: int
+    output: str
+    errors: str
+    seconds: float
+    peak: int
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The report, where the run printed one as JSON."""
+        return json.loads(self.output)
+
+    @property
+    def codes(self) -> set[str]:
+        """The codes of the report's warnings."""
+        return {w["code"] for w in self.report["warnings"]}
+
+    @property
+    def crashed(self) -> dict[str, Any]:
+        """The crashed thread."""
+        report = self.report
+        return report["threads"][report["crashed_thread"]]
+
+    @property
+    def functions(self) -> list[str | None]:
+        """The functions of the crashed thread."""
+        return [f["function"] for f in self.crashed["frames"]]
+
+
+def core_command(
+    *words: str | Path, limit: float = 60, path: str | None = None, form: str = "json", **more: str
+) -> Run:
+    """Run `clawtriage core` and check that it leaves no process, no file and no traceback."""
+    command = [sys.executable, "-m", "triage.cli.main", "core", *map(str, words), "--format", form]
+    _adopt_orphans()
+    before = set(children_of(os.getpid()))
+    with tempfile.TemporaryDirectory() as folder:
+        variables = {**os.environ, "TMPDIR": folder, "PATH": path or os.environ["PATH"], **more}
+        start = time.monotonic()
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            process = subprocess.Popen(command, stdout=out, stderr=err, env=variables)
+            peak = 0
+            while process.poll() is None:
+                peak = max(peak, resident(process.pid))
+                if time.monotonic() - start > limit:
+                    process.kill()
+                time.sleep(0.01)
+            seconds = time.monotonic() - start
+            out.seek(0)
+            err.seek(0)
+            run = Run(process.returncode, out.read(), err.read(), seconds, peak >> 20)
+        assert run.seconds < limit, f"still running after {limit} s"
+        assert "Traceback" not in run.errors
+        assert _gone(before), "a process was left behind"
+        assert os.listdir(folder) == []
+    return run
+
+
+def _gone(before: set[int]) -> bool:
+    """Wait until nothing that a run started is there any more: the kernel takes a moment."""
+    for _ in range(200):
+        left = set(children_of(os.getpid())) - before
+        for pid in left:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        if not left:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of what a child leaves behind, so that it is found."""
+    assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the children of a process."""
+    found = []
+    with suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            text = Path(f"/proc/{pid}/task/{task}/children").read_text()
+            found += [int(word) for word in text.split()]
+    return found
+
+
+def resident(pid: int) -> int:
+    """Return how many bytes a process and all that it started hold in memory."""
+    size = 0
+    with suppress(OSError, IndexError):
+        size = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+    return size + sum(resident(child) for child in children_of(pid))
+
+
+def plain_gdb(*words: str | Path) -> str:
+    """Return what gdb prints that is only kept from scripts: the control of what it would do."""
+    flags = ["-batch", "-nx", "-iex", "set auto-load no", "-iex", "set debuginfod enabled off"]
+    done = subprocess.run(
+        ["gdb", *flags, *map(str, words)], capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.stdout + done.stderr
