@@ -198,7 +198,7 @@ def core_command(
 ) -> Run:
     """Run `clawtriage core` and check that it leaves no process, no file and no traceback."""
     command = [sys.executable, "-m", "triage.cli.main", "core", *map(str, words), "--format", form]
-    _adopt_orphans()
+    adopt_orphans()
     before = set(children_of(os.getpid()))
     with tempfile.TemporaryDirectory() as folder:
         variables = {**os.environ, "TMPDIR": folder, "PATH": path or os.environ["PATH"], **more}
@@ -217,12 +217,12 @@ def core_command(
             run = Run(process.returncode, out.read(), err.read(), seconds, peak >> 20)
         assert run.seconds < limit, f"still running after {limit} s"
         assert "Traceback" not in run.errors
-        assert _gone(before), "a process was left behind"
+        assert gone(before), "a process was left behind"
         assert os.listdir(folder) == []
     return run
 
 
-def _gone(before: set[int]) -> bool:
+def gone(before: set[int]) -> bool:
     """Wait until nothing that a run started is there any more: the kernel takes a moment."""
     for _ in range(200):
         left = set(children_of(os.getpid())) - before
@@ -235,7 +235,7 @@ def _gone(before: set[int]) -> bool:
     return False
 
 
-def _adopt_orphans() -> None:
+def adopt_orphans() -> None:
     """Become the parent of what a child leaves behind, so that it is found."""
     assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
@@ -262,6 +262,6 @@ def plain_gdb(*words: str | Path) -> str:
     """Return what gdb prints that is only kept from scripts: the control of what it would do."""
     flags = ["-batch", "-nx", "-iex", "set auto-load no", "-iex", "set debuginfod enabled off"]
     done = subprocess.run(
-        ["gdb", *flags, *map(str, words)], capture_output=True, text=True, timeout=60, check=False
+        ["gdb", *flags, *map(str, words)], capture_output=True, timeout=60, check=False
     )
-    return done.stdout + done.stderr
+    return (done.stdout + done.stderr).decode("utf-8", "replace")

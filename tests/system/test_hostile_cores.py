@@ -25,7 +25,7 @@ Crash = Callable[..., Path]
 
 SOURCES = Path(__file__).parent / "core_programs"
 INNERMOST = "placeholder"
-LONG = INNERMOST + "_" * 500
+LONG = INNERMOST + "_" * 1000
 
 
 @dataclass(frozen=True)

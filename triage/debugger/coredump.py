@@ -73,6 +73,7 @@ def read_core_dump(
     return dataclasses.replace(
         fragment,
         environment=read_environment(facts, input_id, names),
+        truncated=bool(facts.missing_bytes),
         warnings=tuple(
             dataclasses.replace(w, at=Position(input=input_id))
             for w in (*warnings, *fragment.warnings)
