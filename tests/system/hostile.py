@@ -122,6 +122,22 @@ def replace_bytes(data: bytes, old: bytes, new: bytes) -> bytes:
     return data.replace(old, new.ljust(len(old), b"\0"))
 
 
+def move_section(data: bytes, name: str, offset: int) -> bytes:
+    """Say of a section that it begins elsewhere in the file."""
+    form = struct.Struct("<IIQQQQIIQQ")
+    at = struct.unpack_from("<Q", data, 40)[0]
+    count, names = struct.unpack_from("<HH", data, 60)
+    strings = form.unpack_from(data, at + names * form.size)[4]
+    changed = bytearray(data)
+    for n in range(count):
+        place = at + n * form.size
+        start = strings + form.unpack_from(data, place)[0]
+        if data[start : data.index(b"\0", start)] == name.encode():
+            struct.pack_into("<Q", changed, place + 24, offset)
+    assert changed != data
+    return bytes(changed)
+
+
 def demangler_bomb(levels: int) -> str:
     """Return a short C++ symbol whose readable form doubles with every level."""
     return "_Z1f1AIiiE1BIS0_S0_E" + "".join(
@@ -210,7 +226,7 @@ def core_command(
                 peak = max(peak, resident(process.pid))
                 if time.monotonic() - start > limit:
                     process.kill()
-                time.sleep(0.01)
+                time.sleep(0.03)
             seconds = time.monotonic() - start
             out.seek(0)
             err.seek(0)

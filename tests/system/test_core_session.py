@@ -280,6 +280,14 @@ class TestInlining:
         raw[1]["level"] = "7"
         assert find_runs(1, raw) == []
 
+    def test_run_whose_beginning_was_left_out_is_read_from_its_end(self):
+        stack = frames(*[("1", "a"), ("1", "b")] * 3)
+        whole = [*stack[:1], *({**f, "level": str(n + 90)} for n, f in enumerate(stack[1:]))]
+        (run,) = find_runs(1, whole)
+        assert run.measured == (94, 93, 92, 91, 90)
+        assert group_size(["8", "8", "7", "7", "6"]) == 2
+        assert inlined_levels([run], {"1": 2}) == {91, 93}
+
     def test_no_stack_pointers_means_no_inlining(self):
         runs = find_runs(1, frames(("2", "f"), ("2", "f")))
         assert inlined_levels(runs, {"2": group_size([None, None])}) == set()

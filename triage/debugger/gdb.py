@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from triage.debugger.files import open_regular
 from triage.debugger.frames import FrameReader, read_arguments
 from triage.debugger.launch import GdbOptions, GdbProcess, find_gdb, path_text
 from triage.debugger.libraries import (
@@ -22,6 +23,7 @@ from triage.debugger.precheck import bare_frames, bare_modules, bare_threads, th
 from triage.debugger.records import as_number
 from triage.debugger.stacks import RawThread, StackReader, read_threads
 from triage.elf.facts import CoreFacts
+from triage.elf.memory import open_memory
 from triage.errors import DebuggerError
 from triage.model.crash import Fragment, ReportWarning, Signal, Symbols
 from triage.model.position import Position
@@ -177,7 +179,9 @@ def _run(process: GdbProcess, job: _Job, limits: GdbLimits) -> _Reading:
     with MiSession(process, limits) as session:
         reading = _load(session, job)
         ordered = sorted(reading.threads, key=lambda t: t.tid != job.crashed_tid)
-        StackReader(session, limits, reading.libraries, job.facts).read(ordered)
+        with open_regular(job.core) as core:
+            memory = open_memory(core)
+            StackReader(session, limits, reading.libraries, job.facts, memory).read(ordered)
         reading.outcome = session.outcome
         reading.unparsed = len(session.unparsed)
         return reading
