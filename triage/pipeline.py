@@ -18,6 +18,7 @@ from triage.text.redact import redact_record, redact_report
 
 if TYPE_CHECKING:
     from triage.debugger.early import EarlyRead
+    from triage.debugger.prepare import CoreRequest
     from triage.render import RenderOptions
 
 
@@ -27,8 +28,7 @@ class Options:
 
     packs: tuple[Path, ...] = ()
     db: Path | None = None
-    binary: Path | None = None
-    sysroot: Path | None = None
+    core: CoreRequest | None = None
     early: EarlyRead | None = None
     redact: bool = True
 
@@ -41,8 +41,7 @@ class Analyzer:
         self.options = options
         self.store: SignatureStore = open_store(options.packs, options.db)
         self._read_options = ReadOptions(
-            binary=options.binary,
-            sysroot=options.sysroot,
+            core=options.core,
             early=options.early,
             variables=self.store.variables(),
             log_literals=self.store.log_literals(),

@@ -26,6 +26,7 @@ from triage.text.streams import separate
 
 if TYPE_CHECKING:
     from triage.debugger.early import EarlyRead
+    from triage.debugger.prepare import CoreRequest
     from triage.formats import Format
 
 Marked = TypeVar("Marked", ErrorRecord, Signal, Thread)
@@ -41,8 +42,7 @@ class ReadOptions:
     that signatures ask about; `log_literals` (lower case) mark the lines that they ask about.
     """
 
-    binary: Path | None = None
-    sysroot: Path | None = None
+    core: CoreRequest | None = None
     early: EarlyRead | None = None
     variables: frozenset[str] = frozenset()
     log_literals: tuple[str, ...] = ()
@@ -170,11 +170,11 @@ def _fragments(item: Loaded, text: Text | None, options: ReadOptions) -> Iterato
             yield early.result(options.variables)
             return
         from triage.debugger.coredump import read_core_dump  # logs do not need it
+        from triage.debugger.prepare import CoreRequest
 
         yield read_core_dump(
             item.path,
-            binary=options.binary,
-            sysroot=options.sysroot,
+            options.core or CoreRequest(),
             input_id=item.input.id,
             known_variables=options.variables,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import click
@@ -28,6 +27,18 @@ Examples:
     help="Where the libraries of the crashed machine are.",
 )  # fmt: skip
 @click.option(
+    "--symbols", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR",
+    help="Where programs, libraries and debug files are by build id.",
+)  # fmt: skip
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), metavar="SECONDS", default=180, show_default=True,
+    help="How long gdb may take in all.",
+)  # fmt: skip
+@click.option(
+    "--unsafe-no-sandbox", is_flag=True,
+    help="Run gdb with your rights, on a core dump and a program that you trust.",
+)  # fmt: skip
+@click.option(
     "--log", "logs", multiple=True, metavar="FILE",
     help="A log of the same crash (repeatable; `-` is standard input).",
 )  # fmt: skip
@@ -37,6 +48,9 @@ def command(
     core: Path,
     binary: Path | None,
     sysroot: Path | None,
+    symbols: Path | None,
+    timeout: float,
+    unsafe_no_sandbox: bool,
     logs: tuple[str, ...],
     form: str,
     verbose: bool,
@@ -48,28 +62,29 @@ def command(
 ) -> int:
     """Diagnose a crash from its CORE dump.
 
-    gdb reads the stacks; the core itself tells the signal, the command line and the variables. No
-    file is opened but those that you name, and the system libraries where you give --binary.
+    gdb reads the stacks in a sandbox; the core itself tells the signal, the command line and the
+    variables. No file is opened but those that you name, and this machine's libraries that have the
+    build ids of the core's where you give --binary.
     """
-    from triage.debugger.launch import launch  # not for --help
+    from triage.debugger.early import EarlyRead  # not for --help
+    from triage.debugger.limits import limits_within
+    from triage.debugger.prepare import CoreRequest
+    from triage.intake.core import require_core
 
-    # gdb takes longest: it starts first, reads the core while the rest is imported, and what
-    # prints the report is imported while it still reads.
-    wanted = binary is not None or sysroot is not None
-    with (launch(sysroot) if wanted else None) or contextlib.nullcontext() as gdb:
-        from triage.intake.core import require_core
+    require_core(core)
+    request = CoreRequest(
+        binary=binary, sysroot=sysroot, symbols=symbols, sandbox=not unsafe_no_sandbox,
+        limits=limits_within(timeout),
+    )  # fmt: skip
+    # gdb takes longest: it reads the core while the rest is imported, and what prints the report
+    # is imported while it still reads.
+    with EarlyRead(core, request) as early:
+        from triage.pipeline import Analyzer, Options
 
-        require_core(core)
-        from triage.debugger.early import EarlyRead
-
-        with EarlyRead(core, binary=binary, sysroot=sysroot, gdb=gdb) as early:
-            from triage.pipeline import Analyzer, Options
-
-            options = Options(
-                packs=packs, db=db, binary=binary, sysroot=sysroot, early=early,
-                redact=not no_redact,
-            )  # fmt: skip
-            analyzer = Analyzer(options)
-            preload(form)
-            report = analyzer.analyze([str(core), *logs])
+        options = Options(
+            packs=packs, db=db, core=request, early=early, redact=not no_redact
+        )
+        analyzer = Analyzer(options)
+        preload(form)
+        report = analyzer.analyze([str(core), *logs])
     return emit(report, form=form, verbose=verbose, output=output, color=color)

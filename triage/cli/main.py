@@ -5,7 +5,6 @@ Nothing but click is imported before a command runs, and click only when there i
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import sys
@@ -22,21 +21,9 @@ def main() -> None:
         return
     # A run makes many objects and drops few: looking for cycles every 700 of them is lost time.
     gc.set_threshold(50_000, 20, 100)
-    with _early_gdb(sys.argv[1:]):
-        from triage.cli.app import run  # the fast path above needs none of it
+    from triage.cli.app import run  # the fast path above needs none of it
 
-        status = run(sys.argv[1:])
-    sys.exit(status)
-
-
-def _early_gdb(arguments: list[str]) -> contextlib.AbstractContextManager[None]:
-    """Start gdb before anything else is imported where a core dump is to be read with it."""
-    wanted = any(a.startswith(("-b", "--binary")) for a in arguments)
-    if arguments[:1] != ["core"] or not wanted or {"-h", "--help"} & set(arguments):
-        return contextlib.nullcontext()
-    from triage.debugger.launch import prelaunch
-
-    return prelaunch()
+    sys.exit(run(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from triage.debugger.files import open_regular
 from triage.debugger.frames import FrameReader, read_arguments
-from triage.debugger.launch import GdbOptions, GdbProcess, find_gdb, path_text
+from triage.debugger.launch import GdbProcess
 from triage.debugger.libraries import (
     DEBUG_FOLDERS,
     LIST,
@@ -17,45 +17,38 @@ from triage.debugger.libraries import (
     describe_modules,
     read_libraries,
 )
-from triage.debugger.limits import Arguments, GdbLimits, Outcome
+from triage.debugger.linkernames import PATIENCE, SourceNames
+from triage.debugger.limits import SECOND_RUN, Arguments, GdbLimits, Outcome
 from triage.debugger.mi import MiSession
 from triage.debugger.precheck import bare_frames, bare_modules, bare_threads, thread_name
-from triage.debugger.records import as_number
+from triage.debugger.prepare import GdbSetup, Prepared, debugger_failed, sandbox_unavailable
+from triage.debugger.records import as_number, as_text
 from triage.debugger.stacks import RawThread, StackReader, read_threads
 from triage.elf.facts import CoreFacts
 from triage.elf.memory import open_memory
-from triage.errors import DebuggerError
-from triage.model.crash import Fragment, ReportWarning, Signal, Symbols
+from triage.errors import DebuggerError, SandboxError
+from triage.model.crash import Fragment, ReportWarning, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust
 
 DIALECT: Final = "elf-core"
 SIGNAL_RANK: Final = 0
 _RETRY_FRAMES: Final = 2000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Symbolication:
-    """Which files gdb may take symbols from besides the program itself.
-
-    `program` says what the symbols of the program's own file are worth, None without that file.
-    """
-
-    sysroot: Path | None = None
-    debug_directory: Path | None = None
-    program: Symbols | None = None
+_ARGUMENTS_LOOKED_AT: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """One core dump to read."""
+    """One core dump to read with gdb."""
 
-    core: Path
-    binary: Path | None
-    facts: CoreFacts
+    prepared: Prepared
+    setup: GdbSetup
     input_id: int
-    limits: GdbLimits
-    symbolication: Symbolication
+
+    @property
+    def facts(self) -> CoreFacts:
+        """What the core dump says of itself."""
+        return self.prepared.facts
 
     @property
     def crashed_tid(self) -> int | None:
@@ -71,8 +64,10 @@ class _Reading:
     threads: list[RawThread] = field(default_factory=list)
     current: int | None = None
     libraries: Libraries = field(default_factory=lambda: Libraries(()))
+    names: SourceNames = field(default_factory=SourceNames)
     error: str | None = None
     unparsed: int = 0
+    left_out: int = 0
 
     @property
     def stacks(self) -> int:
@@ -80,38 +75,22 @@ class _Reading:
         return sum(1 for t in self.threads if t.frames)
 
 
-def read_with_gdb(
-    core: Path,
-    binary: Path | None,
-    *,
-    facts: CoreFacts,
-    input_id: int,
-    limits: GdbLimits,
-    symbolication: Symbolication | None = None,
-    started: GdbProcess | None = None,
-) -> Fragment:
+def read_with_gdb(prepared: Prepared, input_id: int) -> Fragment:
     """Read all threads and modules of a core dump.
 
-    `started` is a gdb that waits for its first command; it is used if its options fit, and ended.
-    Where gdb is missing or fails, the fragment has what the facts tell and a warning.
+    Where gdb is not used or fails, the fragment has what the core dump tells by itself.
     """
-    job = _Job(
-        core=core,
-        binary=binary,
-        facts=facts,
-        input_id=input_id,
-        limits=limits,
-        symbolication=symbolication or Symbolication(),
-    )
-    gdb = find_gdb()
-    if gdb is None:
-        message = "gdb is not installed, so functions have no names: apt-get install gdb"
-        return bare_fragment(facts, input_id, _warn("debugger-missing", message))
+    facts, setup, started = prepared.facts, prepared.setup, prepared.started
+    if setup is None or started is None:
+        return bare_fragment(facts, input_id)
+    job = _Job(prepared=prepared, setup=setup, input_id=input_id)
     try:
-        reading, warnings = _attempts(gdb, job, started)
+        reading, warnings = _attempts(job, started)
+    except SandboxError as error:
+        return bare_fragment(facts, input_id, sandbox_unavailable(error))
     except DebuggerError as error:
-        hint = f" ({error.hint})" if error.hint else ""
-        return bare_fragment(facts, input_id, _warn("debugger-failed", f"{error}{hint}"))
+        return bare_fragment(facts, input_id, debugger_failed(error))
+    warnings += _file_warnings(setup)
     if not reading.threads:
         return bare_fragment(facts, input_id, *warnings)
     return _fragment(job, reading, warnings)
@@ -129,14 +108,9 @@ def bare_fragment(facts: CoreFacts, input_id: int, *warnings: ReportWarning) -> 
     )
 
 
-def _attempts(
-    gdb: str, job: _Job, started: GdbProcess | None
-) -> tuple[_Reading, list[ReportWarning]]:
+def _attempts(job: _Job, started: GdbProcess) -> tuple[_Reading, list[ReportWarning]]:
     """Run gdb, and once more for less where a limit ended it."""
-    limits = job.limits
-    options = _options(job, limits)
-    if started is None or started.options != options:
-        started = GdbProcess(gdb, options)
+    limits = job.prepared.limits
     first = _run(started, job, limits)
     if first.outcome is Outcome.OK:
         return first, _reading_warnings(first)
@@ -146,12 +120,12 @@ def _attempts(
         return first, [_warn("debugger-output-limit", message), *_reading_warnings(first)]
     less = dataclasses.replace(
         limits,
-        wall=limits.wall / 2,
+        wall=limits.wall * SECOND_RUN,
         cpu=max(limits.cpu // 2, 1),
         unwound_frames=min(limits.unwound_frames, _RETRY_FRAMES),
         arguments=Arguments.NONE,
     )
-    second = _run(GdbProcess(gdb, _options(job, less)), job, less)
+    second = _run(job.setup.start(less), job, less)
     if second.outcome is Outcome.OK:
         message = (
             f"gdb's first run ended early ({first.outcome}); the second left out arguments"
@@ -165,45 +139,74 @@ def _attempts(
     return best, [_warn(f"debugger-{second.outcome}", message), *_reading_warnings(best)]
 
 
-def _options(job: _Job, limits: GdbLimits) -> GdbOptions:
-    return GdbOptions(
-        sysroot=path_text(job.symbolication.sysroot),
-        debug_directory=path_text(job.symbolication.debug_directory),
-        unwound_frames=limits.unwound_frames,
-        cpu=limits.cpu,
-        memory=limits.memory,
-    )
-
-
 def _run(process: GdbProcess, job: _Job, limits: GdbLimits) -> _Reading:
     with MiSession(process, limits) as session:
         reading = _load(session, job)
         ordered = sorted(reading.threads, key=lambda t: t.tid != job.crashed_tid)
-        with open_regular(job.core) as core:
+        with open_regular(job.prepared.path) as core:
             memory = open_memory(core)
-            StackReader(session, limits, reading.libraries, job.facts, memory).read(ordered)
+            stacks = StackReader(session, limits, reading.libraries, job.facts, memory)
+            stacks.read(ordered)
+        reading.left_out = stacks.left_out
         reading.outcome = session.outcome
+        reading.names.ask(session, _texts(reading.threads))
         reading.unparsed = len(session.unparsed)
         return reading
 
 
+def _texts(threads: list[RawThread]) -> Iterator[str]:
+    """Yield everything from a thread's stack that can hold a symbol."""
+    for thread in threads:
+        for frame in thread.frames or [thread.top]:
+            yield as_text(frame.get("func")) or ""
+        for entry in thread.arguments.values():
+            yield read_arguments(entry, _ARGUMENTS_LOOKED_AT) or ""
+
+
 def _load(session: MiSession, job: _Job) -> _Reading:
-    commands = [f"-target-select core {path_text(job.core)}", "-thread-info", LIST, DEBUG_FOLDERS]
-    if job.binary is not None:
-        commands.insert(0, f"-file-exec-and-symbols {_quoted(job.binary)}")
+    setup = job.setup
+    commands = [f"-target-select core {setup.core}", "-thread-info", LIST, DEBUG_FOLDERS]
+    if setup.binary is not None:
+        commands.insert(0, f"-file-exec-and-symbols {_quoted(setup.binary)}")
     *loads, threads, listing, folders = session.send_all(commands)
     errors = [reply.error for reply in loads if reply.error]
     return _Reading(
         threads=read_threads(threads),
         current=as_number(threads.payload.get("current-thread-id")),
-        libraries=read_libraries(listing, folders, job.facts),
+        libraries=read_libraries(listing, folders, job.facts, setup.verified),
         error="; ".join(errors) or None,
     )
 
 
-def _quoted(path: Path) -> str:
-    text = path_text(path) or ""
+def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _file_warnings(setup: GdbSetup) -> list[ReportWarning]:
+    """Say which libraries were not shown to gdb."""
+    if setup.verified is None:
+        return []
+    warnings = []
+    if setup.verified.different:
+        warnings.append(_mismatch(setup.verified.different))
+    if setup.verified.unverified:
+        names = setup.verified.unverified
+        message = (
+            f"the core dump lacks the build ids of {len(names)} libraries "
+            f"({', '.join(names[:5])}); without one no file of this machine is taken for them: "
+            "give the crashed machine's files with --sysroot DIR"
+        )
+        warnings.append(_warn("library-unverified", message))
+    return warnings
+
+
+def _mismatch(names: Sequence[str]) -> ReportWarning:
+    message = (
+        f"{len(names)} libraries here are not the ones that the process ran "
+        f"({', '.join(names[:5])}); their symbols were not used "
+        "and stacks end at their frames: give the other machine's files with --sysroot DIR"
+    )
+    return _warn("library-mismatch", message)
 
 
 def _reading_warnings(reading: _Reading) -> list[ReportWarning]:
@@ -215,12 +218,16 @@ def _reading_warnings(reading: _Reading) -> list[ReportWarning]:
         warnings.append(_warn("debugger-answer-unreadable", message))
     wrong = [lib.name for lib in reading.libraries if not lib.matches]
     if wrong:
+        warnings.append(_mismatch(wrong))
+    if not reading.names.complete:
         message = (
-            f"{len(wrong)} libraries here are not the ones that the process ran "
-            f"({', '.join(wrong[:5])}); their symbols were not used "
-            "and stacks end at their frames: give the other machine's files with --sysroot DIR"
+            f"gdb's demangler did not finish in {PATIENCE:.0f} s: "
+            "names of functions lack their template arguments and parameters"
         )
-        warnings.append(_warn("library-mismatch", message))
+        warnings.append(_warn("names-shortened", message))
+    if reading.left_out:
+        message = f"of {len(reading.threads)} threads {reading.left_out} have their top frame alone"
+        warnings.append(_warn("threads-too-many", message))
     if any(t.too_deep for t in reading.threads):
         message = "a stack goes on beyond the frames that were read; their number is a minimum"
         warnings.append(_warn("stack-too-deep", message))
@@ -231,7 +238,8 @@ def _fragment(job: _Job, reading: _Reading, warnings: list[ReportWarning]) -> Fr
     reader = FrameReader(
         job.facts,
         reading.libraries,
-        program_known=job.binary is not None,
+        reading.names,
+        program_known=job.setup.binary is not None,
         input_id=job.input_id,
     )
     threads = tuple(_thread(job, reading, raw, reader) for raw in reading.threads)
@@ -241,7 +249,7 @@ def _fragment(job: _Job, reading: _Reading, warnings: list[ReportWarning]) -> Fr
         signal=_signal(job.facts, job.input_id),
         signal_rank=SIGNAL_RANK,
         modules=describe_modules(
-            job.facts, reading.libraries, job.symbolication.program, _with_lines(threads)
+            job.facts, reading.libraries, job.prepared.program, _with_lines(threads)
         ),
         warnings=tuple(warnings),
     )
@@ -251,7 +259,9 @@ def _thread(job: _Job, reading: _Reading, raw: RawThread, reader: FrameReader) -
     frames = [
         reader.read(
             frame,
-            args=read_arguments(raw.arguments.get(level, {}), job.limits.argument_text),
+            args=read_arguments(
+                raw.arguments.get(level, {}), job.prepared.limits.argument_text, reading.names
+            ),
             inlined=level in raw.inlined,
         )
         for frame in raw.frames or ([raw.top] if raw.top else [])
