@@ -179,13 +179,18 @@ def watched(paths: Iterable[Path]) -> Iterator[list[Path]]:
 
 @dataclass(frozen=True)
 class Run:
-    """How one run of the command ended; `peak` is the memory of all its processes in MiB."""
+    """How one run of the command ended.
+
+    `peak` is the memory of all its processes in MiB, `work` their processor time in seconds: that
+    is what the run takes where no others use the machine.
+    """
 
     status: int
     output: str
     errors: str
     seconds: float
     peak: int
+    work: float
 
     @property
     def report(self) -> dict[str, Any]:
@@ -216,21 +221,40 @@ def core_command(
     command = [sys.executable, "-m", "triage.cli.main", "core", *map(str, words), "--format", form]
     adopt_orphans()
     before = set(children_of(os.getpid()))
+    try:
+        return _measured(command, limit, path, more, before)
+    finally:
+        adopt_orphans(False)
+
+
+def _measured(
+    command: list[str], limit: float, path: str | None, more: dict[str, str], before: set[int]
+) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         variables = {**os.environ, "TMPDIR": folder, "PATH": path or os.environ["PATH"], **more}
         start = time.monotonic()
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
             process = subprocess.Popen(command, stdout=out, stderr=err, env=variables)
             peak = 0
+            work: dict[int, float] = {}
             while process.poll() is None:
-                peak = max(peak, resident(process.pid))
+                tree = list(processes(process.pid))
+                peak = max(peak, sum(map(resident, tree)))
+                work |= {pid: spent for pid in tree if (spent := processor_time(pid))}
                 if time.monotonic() - start > limit:
                     process.kill()
                 time.sleep(0.03)
             seconds = time.monotonic() - start
             out.seek(0)
             err.seek(0)
-            run = Run(process.returncode, out.read(), err.read(), seconds, peak >> 20)
+            run = Run(
+                process.returncode,
+                out.read(),
+                err.read(),
+                seconds,
+                peak >> 20,
+                sum(work.values()),
+            )
         assert run.seconds < limit, f"still running after {limit} s"
         assert "Traceback" not in run.errors
         assert gone(before), "a process was left behind"
@@ -251,9 +275,9 @@ def gone(before: set[int]) -> bool:
     return False
 
 
-def adopt_orphans() -> None:
+def adopt_orphans(wanted: bool = True) -> None:
     """Become the parent of what a child leaves behind, so that it is found."""
-    assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0) == 0
 
 
 def children_of(pid: int) -> list[int]:
@@ -266,12 +290,26 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
+def processes(pid: int) -> Iterator[int]:
+    """Yield a process and all that it started."""
+    yield pid
+    for child in children_of(pid):
+        yield from processes(child)
+
+
 def resident(pid: int) -> int:
-    """Return how many bytes a process and all that it started hold in memory."""
-    size = 0
+    """Return how many bytes of memory a process holds."""
     with suppress(OSError, IndexError):
-        size = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
-    return size + sum(resident(child) for child in children_of(pid))
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+    return 0
+
+
+def processor_time(pid: int) -> float:
+    """Return how many seconds of processor time a process has had."""
+    with suppress(OSError, IndexError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def plain_gdb(*words: str | Path) -> str:

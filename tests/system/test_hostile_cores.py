@@ -158,7 +158,7 @@ class TestDisclosure:
         self, programs: Programs, mapped, canary: Path, tmp_path: Path
     ):
         core, path = mapped
-        data = hostile.rename_mapping(core.read_bytes(), path, f"/../../../../..{canary}")
+        data = hostile.rename_mapping(core.read_bytes(), path, f"{'/..' * 12}{canary}")
         root = tmp_path / "a" / "root"
         root.mkdir(parents=True)
         evil = changed(tmp_path / "core", data)
@@ -347,7 +347,7 @@ class TestSize:
     def test_t10_a_million_frames(self, core_programs, crash: Crash):
         core = crash(core_programs.plain, "recursion", "1000000")
         run = core_command(core, "-b", core_programs.plain)
-        assert run.seconds < 10
+        assert run.work < 10
         assert run.peak < 512
         assert run.functions[:200] == ["descend"] * 200
         assert run.functions[-2:] == ["descend", "main"]
@@ -358,7 +358,7 @@ class TestSize:
     def test_t11_two_thousand_threads(self, programs: Programs, crash: Crash):
         core = crash(programs.plain, "threads", "2000")
         run = core_command(core, "-b", programs.plain)
-        assert run.seconds < 5
+        assert run.work < 5
         threads = run.report["threads"]
         assert len(threads) == 2001
         assert run.functions == [INNERMOST, "main"]

@@ -61,6 +61,7 @@ class Sandbox(NamedTuple):
     def _root(self, filter_at: int) -> list[str]:
         tools = self.tools
         own = (*tools.libraries, tools.prlimit, tools.gdb, *filter(None, [tools.python]))
+        own += tools.modules
         binds = [(path, path) for path in own] + list(self.mounts.files)
         words = [tools.bubblewrap, "--unshare-all", "--unshare-user", *tools.options]
         words += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]

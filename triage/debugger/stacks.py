@@ -20,6 +20,7 @@ _TID: Final = re.compile(r"\bLWP (\d+)")
 # is much debug information; objects are kept short by a print setting instead.
 _ALL_VALUES: Final = 1
 _ROUNDS: Final = 12
+_TRIED_DEPTH: Final = 2_000
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -179,31 +180,27 @@ class StackReader:
     def _read_outer(self, threads: Sequence[RawThread], kept: Mapping[int, int]) -> None:
         """Read the outermost frames of deep stacks, where their end can be reached."""
         self._session.send(LOAD_ALL)
-        depths = self._depths(threads)
         for thread in threads:
             del thread.frames[kept[thread.id] :]
-        skipped = {}
-        deepest = next((t for t in threads if self._is_too_deep(depths[t.id])), None)
-        if deepest is not None and self._outer(kept[deepest.id]):
-            skipped[deepest.id] = self._jump(deepest, kept[deepest.id])
-            if skipped[deepest.id]:
-                depths |= self._depths([deepest])
+        first = threads[0]
+        skipped = 0
+        # Unwinding a frame costs 10 KiB: a deep recursion is left out before it is unwound.
+        if self._outer(kept[first.id]) and self._depths([first], _TRIED_DEPTH)[first.id] is None:
+            skipped = self._jump(first, kept[first.id])
+        depths = self._depths(threads, self._limits.unwound_frames)
         self._read_ends(threads, kept, depths)
-        for thread in threads:
-            skip = 0 if thread.too_deep else skipped.get(thread.id, 0)
-            thread.shift(kept[thread.id], skip)
+        if not first.too_deep:
+            first.shift(kept[first.id], skipped)
 
-    def _depths(self, threads: Sequence[RawThread]) -> dict[int, int | None]:
-        limit = self._limits.unwound_frames
+    def _depths(self, threads: Sequence[RawThread], limit: int) -> dict[int, int | None]:
+        """Return how many frames there are, None for those that reach a limit."""
         commands = [f"-stack-info-depth --thread {t.id} {limit}" for t in threads]
         replies = self._session.send_all(commands)
-        return {
-            thread.id: as_number(reply.payload.get("depth")) if reply.message == "done" else None
-            for thread, reply in zip(threads, replies, strict=True)
-        }
-
-    def _is_too_deep(self, depth: int | None) -> bool:
-        return depth is None or depth >= self._limits.unwound_frames
+        depths: dict[int, int | None] = {}
+        for thread, reply in zip(threads, replies, strict=True):
+            depth = as_number(reply.payload.get("depth")) if reply.message == "done" else None
+            depths[thread.id] = None if depth is None or depth >= limit else depth
+        return depths
 
     def _jump(self, thread: RawThread, start: int) -> int:
         """Let gdb leave out most of a recursion; return how many frames those are."""
@@ -243,8 +240,8 @@ class StackReader:
         for thread in threads:
             inner = kept[thread.id]
             depth = depths[thread.id]
-            thread.too_deep = self._is_too_deep(depth)
-            depth = inner if depth is None else depth
+            thread.too_deep = depth is None
+            depth = self._limits.unwound_frames if depth is None else depth
             outer = 0 if thread.too_deep else max(min(self._outer(inner), depth - inner), 0)
             thread.omitted = max(depth - inner - outer, 0)
             if outer:

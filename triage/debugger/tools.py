@@ -21,6 +21,7 @@ _LINKER_CACHE: Final = "/etc/ld.so.cache"
 # Where the program itself is on systems whose `gdb` is a script.
 _BEHIND_SCRIPT: Final = "/usr/libexec/gdb"
 _PATIENCE: Final = 30
+_MODULES: Final = ("__init__", "unwinder")
 _ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent"}
 
 
@@ -28,7 +29,8 @@ class Tools(NamedTuple):
     """Programs by their paths; `options` are those of bubblewrap that not every version has.
 
     `libraries` are what the dynamic linker loads for gdb and prlimit, `python` is the folder of the standard
-    library of gdb's own Python, None where it has no Python.
+    library of gdb's own Python, None where it has no Python; `modules` are those of gdb's own that
+    it needs to unwind without a complaint at every frame. The rest would only cost time.
     """
 
     gdb: str
@@ -36,6 +38,7 @@ class Tools(NamedTuple):
     prlimit: str
     libraries: tuple[str, ...]
     python: str | None
+    modules: tuple[str, ...]
     options: tuple[str, ...]
 
 
@@ -44,16 +47,19 @@ def find_tools(gdb: str) -> Tools:
     gdb = _program(os.path.realpath(gdb))
     bubblewrap = _required("bwrap", "bubblewrap")
     prlimit = _required("prlimit", "util-linux")
-    key = [_identity(path) for path in (gdb, bubblewrap, prlimit, _LINKER_CACHE)]
+    parts = (gdb, bubblewrap, prlimit, _LINKER_CACHE)
+    key = [list(Tools._fields), *(_identity(path) for path in parts)]
     kept = load_cached(_CACHED, json.load)
     if isinstance(kept, dict) and kept.get("key") == key:
         return _from_fields(kept["tools"])
+    python, modules = _python(gdb)
     tools = Tools(
         gdb=gdb,
         bubblewrap=bubblewrap,
         prlimit=prlimit,
         libraries=tuple(sorted(_libraries(gdb) | _libraries(prlimit))),
-        python=_python(gdb),
+        python=python,
+        modules=modules,
         options=_options(bubblewrap),
     )
     entry = json.dumps({"key": key, "tools": tools._asdict()}).encode()
@@ -62,7 +68,7 @@ def find_tools(gdb: str) -> Tools:
 
 
 def _from_fields(fields: dict[str, Any]) -> Tools:
-    lists = {name: tuple(fields[name]) for name in ("libraries", "options")}
+    lists = {name: tuple(fields[name]) for name in ("libraries", "modules", "options")}
     return Tools(**(fields | lists))
 
 
@@ -102,11 +108,15 @@ def _libraries(program: str) -> set[str]:
     return {word for word in text.split() if word.startswith("/")}
 
 
-def _python(gdb: str) -> str | None:
-    command = "python import os; print(os.path.dirname(os.__file__))"
+def _python(gdb: str) -> tuple[str | None, tuple[str, ...]]:
+    """Return the folder of Python's standard library and the modules of gdb's own."""
+    command = "python import os; print(os.path.dirname(os.__file__)); print(gdb.PYTHONDIR)"
     text = _output([gdb, "-nx", "-nh", "-q", "-batch", "-iex", command])
-    folder = text.strip().rpartition("\n")[2]
-    return folder if os.path.isabs(folder) and os.path.isdir(folder) else None  # noqa: PTH112, PTH117
+    folder, _, own = "\n".join(text.strip().splitlines()[-2:]).partition("\n")
+    if not (os.path.isabs(folder) and os.path.isdir(folder)):  # noqa: PTH112, PTH117
+        return None, ()
+    found = [f"{own}/gdb/{name}.py" for name in _MODULES]
+    return folder, tuple(found) if all(map(os.path.isfile, found)) else ()
 
 
 def _options(bubblewrap: str) -> tuple[str, ...]:
