@@ -16,6 +16,7 @@ import pytest
 
 from triage.model.diagnosis import Verdict
 from triage.model.report import Report
+from triage.debugger.prepare import CoreRequest
 from triage.pipeline import Analyzer, Options
 
 SOURCE = Path(__file__).resolve().parents[2] / "fixtures" / "claw_inference"
@@ -136,7 +137,7 @@ def crashes(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 def analyze(*inputs: Path, binary: Path | None = None) -> Report:
-    return Analyzer(Options(binary=binary)).analyze([str(p) for p in inputs])
+    return Analyzer(Options(core=CoreRequest(binary=binary))).analyze([str(p) for p in inputs])
 
 
 def first(report: Report) -> str | None:

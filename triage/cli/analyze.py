@@ -51,7 +51,12 @@ def command(
     """
     from triage.pipeline import Analyzer, Options  # not for --help
 
-    analyzer = Analyzer(Options(packs=packs, db=db, binary=binary, redact=not no_redact))
+    core = None
+    if binary is not None:
+        from triage.debugger.prepare import CoreRequest  # logs do not need it
+
+        core = CoreRequest(binary=binary)
+    analyzer = Analyzer(Options(packs=packs, db=db, core=core, redact=not no_redact))
     if explain_parse:
         if form != "text":
             raise UsageError("--explain-parse prints text alone", hint="leave --format out")

@@ -81,9 +81,7 @@ def command(
     with EarlyRead(core, request) as early:
         from triage.pipeline import Analyzer, Options
 
-        options = Options(
-            packs=packs, db=db, core=request, early=early, redact=not no_redact
-        )
+        options = Options(packs=packs, db=db, core=request, early=early, redact=not no_redact)
         analyzer = Analyzer(options)
         preload(form)
         report = analyzer.analyze([str(core), *logs])

@@ -21,24 +21,30 @@ _LINKER_CACHE: Final = "/etc/ld.so.cache"
 # Where the program itself is on systems whose `gdb` is a script.
 _BEHIND_SCRIPT: Final = "/usr/libexec/gdb"
 _PATIENCE: Final = 30
-_MODULES: Final = ("__init__", "unwinder")
+_MARK: Final = "python-folder:"
+_TELL_FOLDERS: Final = (
+    "import os, gdb; "
+    f"print('{_MARK}' + os.path.dirname(os.__file__)); print('{_MARK}' + gdb.PYTHONDIR)"
+)
+# Packages of this machine, gdb's commands written in Python, and its server for editors.
+_HIDDEN: Final = ("site-packages", "gdb/command", "gdb/function", "gdb/dap")
 _ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent"}
 
 
 class Tools(NamedTuple):
     """Programs by their paths; `options` are those of bubblewrap that not every version has.
 
-    `libraries` are what the dynamic linker loads for gdb and prlimit, `python` is the folder of the standard
-    library of gdb's own Python, None where it has no Python; `modules` are those of gdb's own that
-    it needs to unwind without a complaint at every frame. The rest would only cost time.
+    `libraries` are what the dynamic linker loads for gdb and prlimit, `python` are
+    the folders of the standard library of gdb's own Python and of gdb's own modules, `hidden` are
+    those in them that need not be there: what is in some is imported whenever gdb starts.
     """
 
     gdb: str
     bubblewrap: str
     prlimit: str
     libraries: tuple[str, ...]
-    python: str | None
-    modules: tuple[str, ...]
+    python: tuple[str, ...]
+    hidden: tuple[str, ...]
     options: tuple[str, ...]
 
 
@@ -47,19 +53,19 @@ def find_tools(gdb: str) -> Tools:
     gdb = _program(os.path.realpath(gdb))
     bubblewrap = _required("bwrap", "bubblewrap")
     prlimit = _required("prlimit", "util-linux")
-    parts = (gdb, bubblewrap, prlimit, _LINKER_CACHE)
-    key = [list(Tools._fields), *(_identity(path) for path in parts)]
+    programs = (gdb, bubblewrap, prlimit, _LINKER_CACHE)
+    key = [list(Tools._fields), *map(_identity, programs)]
     kept = load_cached(_CACHED, json.load)
     if isinstance(kept, dict) and kept.get("key") == key:
         return _from_fields(kept["tools"])
-    python, modules = _python(gdb)
+    python = _python(gdb)
     tools = Tools(
         gdb=gdb,
         bubblewrap=bubblewrap,
         prlimit=prlimit,
         libraries=tuple(sorted(_libraries(gdb) | _libraries(prlimit))),
         python=python,
-        modules=modules,
+        hidden=tuple(f"{p}/{name}" for p in python for name in _HIDDEN if _is_folder(f"{p}/{name}")),
         options=_options(bubblewrap),
     )
     entry = json.dumps({"key": key, "tools": tools._asdict()}).encode()
@@ -68,8 +74,7 @@ def find_tools(gdb: str) -> Tools:
 
 
 def _from_fields(fields: dict[str, Any]) -> Tools:
-    lists = {name: tuple(fields[name]) for name in ("libraries", "modules", "options")}
-    return Tools(**(fields | lists))
+    return Tools(**{n: tuple(v) if isinstance(v, list) else v for n, v in fields.items()})
 
 
 def _program(path: str) -> str:
@@ -108,15 +113,15 @@ def _libraries(program: str) -> set[str]:
     return {word for word in text.split() if word.startswith("/")}
 
 
-def _python(gdb: str) -> tuple[str | None, tuple[str, ...]]:
-    """Return the folder of Python's standard library and the modules of gdb's own."""
-    command = "python import os; print(os.path.dirname(os.__file__)); print(gdb.PYTHONDIR)"
-    text = _output([gdb, "-nx", "-nh", "-q", "-batch", "-iex", command])
-    folder, _, own = "\n".join(text.strip().splitlines()[-2:]).partition("\n")
-    if not (os.path.isabs(folder) and os.path.isdir(folder)):  # noqa: PTH112, PTH117
-        return None, ()
-    found = [f"{own}/gdb/{name}.py" for name in _MODULES]
-    return folder, tuple(found) if all(map(os.path.isfile, found)) else ()
+def _python(gdb: str) -> tuple[str, ...]:
+    text = _output([gdb, "-nx", "-nh", "-q", "-batch", "-iex", f"python {_TELL_FOLDERS}"])
+    marked = (line.partition(_MARK) for line in text.splitlines())
+    folders = [folder for before, mark, folder in marked if mark and not before]
+    return tuple(f for f in folders if os.path.isabs(f) and _is_folder(f))  # noqa: PTH117
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _options(bubblewrap: str) -> tuple[str, ...]:
