@@ -35,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.system import hostile
 from triage.debugger.coredump import read_core_dump
 from triage.debugger.limits import GdbLimits
+from triage.debugger.prepare import CoreRequest
 from triage.elf.image import read_image
 from triage.errors import TriageError
 from triage.model.crash import Fragment
@@ -163,15 +164,15 @@ class _Read:
     def result(self, variables: frozenset[str]) -> Fragment:
         """Read it."""
         limits = GdbLimits(wall=WITH_GDB / 2, cpu=int(WITH_GDB / 2), output=4 << 20)
-        return read_core_dump(
-            self.path, binary=self._binary, input_id=0, known_variables=variables, limits=limits
-        )
+        request = CoreRequest(binary=self._binary, limits=limits)
+        return read_core_dump(self.path, request, input_id=0, known_variables=variables)
 
 
 def read_case(core: Path, binary: Path | None) -> tuple[str, set[str]]:
     """Read a core dump, print the report in every form, and return verdict and warnings."""
     early = _Read(core, binary) if binary else None
-    analyzer = Analyzer(Options(binary=binary, early=early))  # type: ignore[arg-type]
+    options = Options(core=CoreRequest(binary=binary), early=early)  # type: ignore[arg-type]
+    analyzer = Analyzer(options)
     report = analyzer.analyze([str(core)])
     shown = renderers()
     for form in RENDERED:
