@@ -212,8 +212,8 @@ def run_case(case: Case, corpus: Corpus, kept: Path | None) -> Outcome:
         if outcome.problem is None:
             if not hostile.gone(set()):
                 outcome.problem = "a process was left behind"
-            elif os.listdir(scratch):
-                outcome.problem = f"files were left behind: {os.listdir(scratch)}"
+            elif list(scratch.iterdir()):
+                outcome.problem = f"files were left behind: {list(scratch.iterdir())}"
             elif resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > MAX_MEMORY >> 10:
                 outcome.problem = "it took more than a GiB of memory"
         if outcome.problem and kept:

@@ -25,13 +25,17 @@ IN_OPEN = 0x20
 PR_SET_CHILD_SUBREAPER = 36
 
 
-def elf_header(machine: int = X86_64, segments: int = 0, *, bits: int = 64, order: int = 1) -> bytes:
+def elf_header(
+    machine: int = X86_64, segments: int = 0, *, bits: int = 64, order: int = 1
+) -> bytes:
     """Return the header of a core dump whose program headers follow at once."""
     ident = b"\x7fELF" + bytes([bits // 32, order, 1]) + bytes(9)
     return HEADER.pack(ident, 4, machine, 1, 0, 64, 0, 0, 64, SEGMENT.size, segments, 0, 0, 0)
 
 
-def segment(kind: int, offset: int, size: int, address: int = 0, memory: int | None = None) -> bytes:
+def segment(
+    kind: int, offset: int, size: int, address: int = 0, memory: int | None = None
+) -> bytes:
     """Return one program header."""
     return SEGMENT.pack(kind, 6, offset, address, 0, size, size if memory is None else memory, 4096)
 
@@ -258,7 +262,7 @@ def _measured(
         assert run.seconds < limit, f"still running after {limit} s"
         assert "Traceback" not in run.errors
         assert gone(before), "a process was left behind"
-        assert os.listdir(folder) == []
+        assert list(Path(folder).iterdir()) == []
     return run
 
 
@@ -284,8 +288,8 @@ def children_of(pid: int) -> list[int]:
     """Return the children of a process."""
     found = []
     with suppress(OSError):
-        for task in os.listdir(f"/proc/{pid}/task"):
-            text = Path(f"/proc/{pid}/task/{task}/children").read_text()
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            text = (task / "children").read_text()
             found += [int(word) for word in text.split()]
     return found
 

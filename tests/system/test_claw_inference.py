@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from triage.debugger.prepare import CoreRequest
 from triage.elf.corefile import read_core
 from triage.frames.names import plain_name
 from triage.model.diagnosis import Verdict
 from triage.model.report import Report
-from triage.debugger.prepare import CoreRequest
 from triage.pipeline import Analyzer, Options
 
 SOURCE = Path(__file__).resolve().parents[2] / "fixtures" / "claw_inference"

@@ -238,7 +238,9 @@ class TestRecord:
         assert record is not None
         assert record["payload"] == {"f": "\u0100\u00e4\n\ufffd"}
 
-    @pytest.mark.parametrize("line", ['1^done,a="x"b="y"', '1^done,a="x",', '1^done,"x"', "1^done]"])
+    @pytest.mark.parametrize(
+        "line", ['1^done,a="x"b="y"', '1^done,a="x",', '1^done,"x"', "1^done]"]
+    )
     def test_line_that_is_put_together_wrongly_is_nothing(self, line: str):
         assert parse_record(line) is None
 
@@ -336,14 +338,20 @@ class TestReliable:
     )
     def test_count(self, program_known: bool, addresses: list[int], count: int):
         reader = FrameReader(
-            self.FACTS, Libraries(self.LIBRARIES), SourceNames(), program_known=program_known, input_id=0
+            self.FACTS,
+            Libraries(self.LIBRARIES),
+            SourceNames(),
+            program_known=program_known,
+            input_id=0,
         )
         raw = [{"level": str(n), "addr": hex(a), "func": "??"} for n, a in enumerate(addresses)]
         frames = [reader.read(r, args=None, inlined=False) for r in raw]
         assert reader.reliable(frames) == count
 
     def test_a_name_from_a_wrong_library_is_not_used(self):
-        reader = FrameReader(self.FACTS, Libraries(self.LIBRARIES), SourceNames(), program_known=True, input_id=0)
+        reader = FrameReader(
+            self.FACTS, Libraries(self.LIBRARIES), SourceNames(), program_known=True, input_id=0
+        )
         raw = {"level": "0", "addr": "0x50010", "func": "guess", "file": "guess.c", "line": "3"}
         frame = reader.read(raw, args="n=1", inlined=False)
         assert (frame.function, frame.file, frame.line, frame.args) == (None, None, None, None)

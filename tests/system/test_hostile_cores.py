@@ -321,7 +321,7 @@ class TestForgery:
         core = crash(evil)
         run = core_command(core, "-b", evil, form=form)
         assert "forged_frame" in run.output
-        assert not any(ord(c) < 32 and c != "\n" or 0x7F <= ord(c) < 0xA0 for c in run.output)
+        assert not any((ord(c) < 32 and c != "\n") or 0x7F <= ord(c) < 0xA0 for c in run.output)
         if form == "json":
             assert [f["index"] for f in run.crashed["frames"]] == [0, 1]
             assert run.functions[1] == "main"
@@ -339,10 +339,12 @@ class TestForgery:
         process = name.ljust(16, b"\0")
         assert process in data
         data = data.replace(process, b"\x1b]0;pwn\x07\n#9 x".ljust(16, b"\0"))
-        data = data.replace(b"-" * 59, b"\x1b[2J\n\r\x9b31m#8  0x1 in forged_frame ()".ljust(59, b"-"))
+        data = data.replace(
+            b"-" * 59, b"\x1b[2J\n\r\x9b31m#8  0x1 in forged_frame ()".ljust(59, b"-")
+        )
         data = hostile.rename_mapping(data, "/usr/lib/os-release", "/\x1b[31m\n#7 in")
         run = core_command(changed(tmp_path / "core", data), "-v", form=form)
-        assert not any(ord(c) < 32 and c != "\n" or 0x7F <= ord(c) < 0xA0 for c in run.output)
+        assert not any((ord(c) < 32 and c != "\n") or 0x7F <= ord(c) < 0xA0 for c in run.output)
         assert not any(line.lstrip().startswith(("#7", "#8", "#9")) for line in lines(run))
 
 

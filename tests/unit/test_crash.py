@@ -86,7 +86,10 @@ class TestNoise:
         ("name", "functions"),
         [
             ("libc", "__GI_raise abort __assert_fail __libc_message _int_malloc malloc_printerr"),
-            ("libc", "__strlen_avx2 strcmp __vfprintf_internal qsort_r sem_wait __nptl_death_event"),
+            (
+                "libc",
+                "__strlen_avx2 strcmp __vfprintf_internal qsort_r sem_wait __nptl_death_event",
+            ),
             ("libc", "pthread_rwlock_wrlock __restore_rt recvmsg siglongjmp madvise"),
             ("allocators", "tc_malloc je_arena_dalloc mi_free _mi_page_malloc tcmalloc::Span::new"),
             ("cxx", "std::terminate __cxa_throw __clang_call_terminate std::visit<int>"),
@@ -95,7 +98,7 @@ class TestNoise:
             ("nccl", "c10d::ProcessGroupNCCL::Watchdog::run ncclProxyProgress"),
             ("openmp", "gomp_team_barrier_wait GOMP_parallel __kmp_fork_call blas_thread_server"),
             ("python", "_PyEval_EvalFrameDefault PyObject_Call take_gil faulthandler_fatal_error"),
-            ("python", "pybind11::cpp_function::dispatcher(_object*,_object*) ffi_call_unix64"),
+            ("python", "pybind11::cpp_function::dispatcher(_object*) ffi_call_unix64"),
             ("rust", "core::panicking::panic_fmt core::result::Result<T,E>::unwrap rust_panic"),
             ("rust", "tokio::runtime::task::harness::poll rayon_core::registry::in_worker"),
             ("go", "runtime.sigtrampgo runtime.cgocall crosscall2 _cgo_1f3a_Cfunc_llama_decode"),
@@ -113,7 +116,7 @@ class TestNoise:
         "function",
         [
             "ggml_compute_forward_mul_mat", "llama_decode", "main.run", "github.com/x/y.Decode",
-            "mistralrs_core::engine::run", "core::ptr::drop_in_place<cudarc::driver::CudaSlice<u8>>",
+            "mistralrs_core::engine::run", "core::ptr::drop_in_place<x::CudaSlice<u8>>",
             "server_context::update_slots", "model.allocate", "my_strlen", "sendRequest", "jemain",
         ],
     )  # fmt: skip

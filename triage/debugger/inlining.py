@@ -51,9 +51,7 @@ def find_runs(thread: int, frames: Sequence[Mapping[str, Any]]) -> list[Run]:
             group = len(run) if len(functions) == len(run) else None
             place = run[0][1]
             cut = place > 0 and numbered[place - 1][0] != levels[0] - 1
-            runs.append(
-                Run(thread=thread, address=address, levels=levels, group=group, cut=cut)
-            )
+            runs.append(Run(thread=thread, address=address, levels=levels, group=group, cut=cut))
     return runs
 
 

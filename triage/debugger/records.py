@@ -13,7 +13,7 @@ _TOKEN: Final = re.compile(
 )
 _ESCAPE: Final = re.compile(rb"\\(?:([0-7]{3})|(.))")
 _CONTROLS: Final = dict(zip(b"abefnrtv", b"\a\b\x1b\f\n\r\t\v", strict=True))
-_PAIRS: Final = {"]": list, "}": dict}
+_PAIRS: Final[dict[str, type]] = {"]": list, "}": dict}
 _MAX_DEPTH: Final = 64
 _STREAMS: Final = ("~", "@", "&")
 
@@ -48,7 +48,8 @@ def _parse_values(line: str, at: int) -> dict[str, Any] | None:
         at = match.end()
         key, text, opened, closed = match.groups()
         if closed:
-            if expect_more or type(stack.pop()) is not _PAIRS[closed] or not stack:
+            inner = stack.pop()
+            if expect_more or not stack or not isinstance(inner, _PAIRS[closed]):
                 return None
         elif not _put(stack, key, text, opened):
             return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from triage.elf.memory import Memory
@@ -88,7 +89,7 @@ def _period(levels: Sequence[Level]) -> int | None:
 def _repetitions(levels: Sequence[Level], stride: int, memory: Memory) -> int:
     """Return how often all return addresses of one circle stand in the stack again."""
     count = _MAX_ROUNDS
-    for frame, caller in zip(levels, levels[1:], strict=False):
+    for frame, caller in pairwise(levels):
         if frame.sp == caller.sp:
             continue
         slot = _slot(frame.sp, caller, memory)
