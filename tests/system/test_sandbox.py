@@ -21,14 +21,14 @@ from triage.debugger.coredump import read_core_dump
 from triage.debugger.launch import GdbOptions, GdbProcess
 from triage.debugger.limits import GdbLimits
 from triage.debugger.mi import MiSession
-from triage.debugger.prepare import CoreRequest
+from triage.debugger.prepare import CoreRequest, prepare
 from triage.debugger.sandbox import CORE, Mounts, Sandbox, make_sandbox
 from triage.model.crash import Fragment, Symbols
 from triage.model.stack import Thread
 
 Crash = Callable[..., Path]
 SOURCES = Path(__file__).parent / "core_programs"
-SECRET = "hf_canary_of_the_host"
+CANARY = "hf_canary_of_the_host"
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("bwrap", "gdb", "gcc"))), reason="needs bubblewrap, gdb and gcc"
@@ -67,7 +67,7 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def canary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("canary") / "canary"
-    path.write_text(SECRET)
+    path.write_text(CANARY)
     return path
 
 
@@ -89,7 +89,7 @@ def leaking(crash: Crash, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     folder = tmp_path_factory.mktemp("leaking")
     program = compiled(folder, "mapped.c", "-O1", "-g")
     (folder / "own").write_text("nothing")
-    (folder / "not").write_text(f"{SECRET:<4000}")
+    (folder / "not").write_text(f"{CANARY:<4000}")
     own, other = (str(folder / name).encode() + b"\0" for name in ("own", "not"))
     data = crash(program, str(folder / "own")).read_bytes()
     # The list of mapped files comes before the arguments in memory.
@@ -130,7 +130,7 @@ def run_in(sandbox: Sandbox, *arguments: str) -> str:
     os.write(write_end, sandbox.program)
     os.close(write_end)
     command = sandbox.command(arguments, cpu=10, memory=1 << 30, filter_at=read_end)
-    done = subprocess.run(command, pass_fds=[read_end], capture_output=True, text=True)
+    done = subprocess.run(command, check=False, pass_fds=[read_end], capture_output=True, text=True)
     os.close(read_end)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
@@ -143,11 +143,11 @@ class TestHostFiles:
         frame = crashed(fragment).frames[0]
         assert frame.function == "show"
         assert frame.args is not None
-        assert SECRET not in str(fragment)
+        assert CANARY not in str(fragment)
 
     def test_its_text_is_shown_without_the_sandbox(self, leaking):
         program, core = leaking
-        assert SECRET in (crashed(read(core, binary=program, sandbox=False)).frames[0].args or "")
+        assert CANARY in (crashed(read(core, binary=program, sandbox=False)).frames[0].args or "")
 
     def test_a_fifo_that_the_core_dump_names(self, leaking, tmp_path: Path):
         program, core = leaking
@@ -174,8 +174,6 @@ class TestHostFiles:
 
 
 def started(core: Path, binary: Path, **request: object) -> MiSession:
-    from triage.debugger.prepare import prepare
-
     prepared = prepare(core, CoreRequest(binary=binary, **request))
     assert prepared.started is not None
     return MiSession(prepared.started, GdbLimits(wall=20))
@@ -203,7 +201,9 @@ class TestNetwork:
             server.shutdown(socket.SHUT_RDWR)
             thread.join()
 
-    def test_nothing_is_asked_for(self, core_programs, crash: Crash, listener, monkeypatch, tmp_path):
+    def test_nothing_is_asked_for(
+        self, core_programs, crash: Crash, listener, monkeypatch, tmp_path
+    ):
         address, asked = listener
         # What was not found lately is not asked for again.
         monkeypatch.setenv("DEBUGINFOD_CACHE_PATH", str(tmp_path))
@@ -256,9 +256,7 @@ class TestEnd:
         monkeypatch.setenv("TMPDIR", str(tmp_path))
         core = crash(core_programs.endless_unwind)
         before = sorted(core.parent.iterdir())
-        fragment = read(
-            core, binary=core_programs.endless_unwind, limits=GdbLimits(wall=1.5)
-        )
+        fragment = read(core, binary=core_programs.endless_unwind, limits=GdbLimits(wall=1.5))
         assert "debugger-wall-limit" in codes(fragment)
         assert list(tmp_path.iterdir()) == []
         assert sorted(core.parent.iterdir()) == before
@@ -307,7 +305,7 @@ class TestFailsClosed:
         words += ["triage.cli.main", "core", core, "-b", core_programs.plain, "-f", "json"]
         root = Path(__file__).parents[2]
         with report.open("w") as stream:
-            done = subprocess.run(words, stdout=stream, cwd=root)
+            done = subprocess.run(words, check=False, stdout=stream, cwd=root)
         result = json.loads(report.read_text())
         # The core dump itself was read: the status is that of its verdict.
         assert done.returncode == 10
@@ -400,6 +398,10 @@ class TestSymbols:
         shutil.copy(core_programs.other, place)
         fragment = read(core, binary=split / "program", symbols=tmp_path)
         assert functions(fragment)[0] is None
+        request = CoreRequest(binary=split / "program", symbols=tmp_path)
+        with prepare(core, request) as prepared:
+            assert prepared.setup is not None
+            assert str(place) not in str(prepared.setup.sandbox)
 
     def test_the_program_itself(self, core_programs, crash: Crash, tmp_path: Path):
         place = tmp_path.joinpath(*build_id(core_programs.plain), "executable")
@@ -427,9 +429,11 @@ class TestSymbols:
         fragment = read(core, binary=core_programs.plain, sysroot=tmp_path)
         symbols = {m.name: m.symbols for m in fragment.modules}
         assert symbols["libc.so.6"] is not Symbols.MISSING
-        assert symbols["libstdc++.so.6.0.30"] is Symbols.MISSING if (
-            "libstdc++.so.6.0.30" in symbols
-        ) else True
+        assert (
+            symbols["libstdc++.so.6.0.30"] is Symbols.MISSING
+            if ("libstdc++.so.6.0.30" in symbols)
+            else True
+        )
         assert functions(fragment)[-1] == "main"
 
 

@@ -5,6 +5,7 @@ Nothing but click is imported before a command runs, and click only when there i
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -21,9 +22,20 @@ def main() -> None:
         return
     # A run makes many objects and drops few: looking for cycles every 700 of them is lost time.
     gc.set_threshold(50_000, 20, 100)
-    from triage.cli.app import run  # the fast path above needs none of it
+    with _early_start(sys.argv[1:]):
+        from triage.cli.app import run  # the fast path above needs none of it
 
-    sys.exit(run(sys.argv[1:]))
+        status = run(sys.argv[1:])
+    sys.exit(status)
+
+
+def _early_start(arguments: list[str]) -> contextlib.AbstractContextManager[None]:
+    """Start gdb before anything else is imported where its files are plain to see."""
+    if arguments[:1] != ["core"] or {"-h", "--help"} & set(arguments):
+        return contextlib.nullcontext()
+    from triage.debugger.early import anticipate
+
+    return anticipate(arguments[1:])
 
 
 if __name__ == "__main__":

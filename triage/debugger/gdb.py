@@ -17,8 +17,8 @@ from triage.debugger.libraries import (
     describe_modules,
     read_libraries,
 )
-from triage.debugger.linkernames import PATIENCE, SourceNames
 from triage.debugger.limits import SECOND_RUN, Arguments, GdbLimits, Outcome
+from triage.debugger.linkernames import PATIENCE, SourceNames
 from triage.debugger.mi import MiSession
 from triage.debugger.precheck import bare_frames, bare_modules, bare_threads, thread_name
 from triage.debugger.prepare import GdbSetup, Prepared, debugger_failed, sandbox_unavailable
@@ -127,9 +127,7 @@ def _attempts(job: _Job, started: GdbProcess) -> tuple[_Reading, list[ReportWarn
     )
     second = _run(job.setup.start(less), job, less)
     if second.outcome is Outcome.OK:
-        message = (
-            f"gdb's first run ended early ({first.outcome}); the second left out arguments"
-        )
+        message = f"gdb's first run ended early ({first.outcome}); the second left out arguments"
         return second, [_warn("debugger-reduced", message), *_reading_warnings(second)]
     best = max(first, second, key=lambda r: r.stacks)
     message = (
@@ -190,6 +188,9 @@ def _file_warnings(setup: GdbSetup) -> list[ReportWarning]:
     if setup.verified is None:
         return []
     warnings = []
+    if setup.verified.left_out:
+        message = f"{setup.verified.left_out} libraries were left out: there are too many"
+        warnings.append(_warn("libraries-too-many", message))
     if setup.verified.different:
         warnings.append(_mismatch(setup.verified.different))
     if setup.verified.unverified:

@@ -220,9 +220,7 @@ def _start_in(sandbox: Sandbox, options: GdbOptions) -> subprocess.Popen[bytes]:
         os.close(read_end)
 
 
-def _start(
-    command: list[str], folder: str, passed: Sequence[int] = ()
-) -> subprocess.Popen[bytes]:
+def _start(command: list[str], folder: str, passed: Sequence[int] = ()) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - what is named in it was checked
         command,
         stdin=subprocess.PIPE,

@@ -6,7 +6,6 @@ meanwhile; this module imports little for that reason.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shlex
 from dataclasses import dataclass, field
@@ -94,6 +93,10 @@ class Prepared:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End gdb, whatever it is doing."""
         if self.started is not None:
             self.started.close()
 

@@ -72,6 +72,7 @@ class Sandbox(NamedTuple):
         words += ["--hostname", "sandbox", "--uid", _NOBODY, "--gid", _NOBODY, "--chdir", EMPTY]
         return [*words, "--seccomp", str(filter_at), "--"]
 
+
 def make_sandbox(gdb: str, mounts: Mounts) -> Sandbox:
     """Return a sandbox for a gdb; raises SandboxError where this machine has no means for one."""
     machine = os.uname().machine

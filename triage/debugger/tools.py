@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 from triage.errors import SandboxError
 from triage.parse.cache import load_cached, store_cached
@@ -34,9 +34,9 @@ _ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/non
 class Tools(NamedTuple):
     """Programs by their paths; `options` are those of bubblewrap that not every version has.
 
-    `libraries` are what the dynamic linker loads for gdb and prlimit, `python` are
-    the folders of the standard library of gdb's own Python and of gdb's own modules, `hidden` are
-    those in them that need not be there: what is in some is imported whenever gdb starts.
+    `libraries` are what the dynamic linker loads for gdb and prlimit. `python` are the folders of
+    gdb's own modules and of the standard library for them, `hidden` those in them that need not be
+    there: what is in some is imported whenever gdb starts.
     """
 
     gdb: str
@@ -49,15 +49,15 @@ class Tools(NamedTuple):
 
 
 def find_tools(gdb: str) -> Tools:
-    """Return what a sandbox for a gdb is made of; raises SandboxError where something is missing."""
+    """Return what a sandbox for a gdb is made of; raises SandboxError where a part is missing."""
     gdb = _program(os.path.realpath(gdb))
     bubblewrap = _required("bwrap", "bubblewrap")
     prlimit = _required("prlimit", "util-linux")
     programs = (gdb, bubblewrap, prlimit, _LINKER_CACHE)
     key = [list(Tools._fields), *map(_identity, programs)]
-    kept = load_cached(_CACHED, json.load)
-    if isinstance(kept, dict) and kept.get("key") == key:
-        return _from_fields(kept["tools"])
+    kept = load_cached(_CACHED, _read_entry)
+    if kept is not None and kept[0] == key:
+        return kept[1]
     python = _python(gdb)
     tools = Tools(
         gdb=gdb,
@@ -65,7 +65,9 @@ def find_tools(gdb: str) -> Tools:
         prlimit=prlimit,
         libraries=tuple(sorted(_libraries(gdb) | _libraries(prlimit))),
         python=python,
-        hidden=tuple(f"{p}/{name}" for p in python for name in _HIDDEN if _is_folder(f"{p}/{name}")),
+        hidden=tuple(
+            f"{p}/{name}" for p in python for name in _HIDDEN if _is_folder(f"{p}/{name}")
+        ),
         options=_options(bubblewrap),
     )
     entry = json.dumps({"key": key, "tools": tools._asdict()}).encode()
@@ -73,8 +75,10 @@ def find_tools(gdb: str) -> Tools:
     return tools
 
 
-def _from_fields(fields: dict[str, Any]) -> Tools:
-    return Tools(**{n: tuple(v) if isinstance(v, list) else v for n, v in fields.items()})
+def _read_entry(file: IO[bytes]) -> tuple[Any, Tools]:
+    entry = json.load(file)
+    fields = [entry["tools"].get(name) for name in Tools._fields]
+    return entry["key"], Tools._make(tuple(f) if isinstance(f, list) else f for f in fields)
 
 
 def _program(path: str) -> str:
