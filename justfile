@@ -43,6 +43,10 @@ packs:
 bench:
     {{ bin }}/python benchmarks/bench.py
 
+# core dumps, each beside gdb
+bench-cores:
+    {{ bin }}/python benchmarks/cores.py
+
 # what is built works where the repository is not
 wheel:
     {{ bin }}/python -m build
@@ -70,6 +74,10 @@ fuzz seconds="600" *formats:
     for format; do
         {{ bin }}/python tests/fuzz/fuzz.py "$format" -max_total_time="$seconds" -print_final_stats=1
     done
+
+# core dumps and programs, changed at random and read: just fuzz-cores --seed 7 --gdb 0.2
+fuzz-cores *args:
+    {{ bin }}/python tests/fuzz/fuzz_cores.py "$@"
 
 # the crashes of the miniature engine, for real
 crash-all:

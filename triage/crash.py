@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from itertools import islice
 from typing import Any
 
-from triage.frames.names import file_name
+from triage.frames.names import file_name, plain_name
 from triage.frames.noise import mark_noise
 from triage.knowledge import NoiseList, known_errors
 from triage.model.crash import (
@@ -38,6 +38,14 @@ _WAITS = re.compile(
     r"(?:cuda|cu|hip)[A-Z]\w*Synchronize|(?:cuda|cu|hip)Memcpy|(?:cuda|hip)Launch|cuLaunch"
 )
 _DRIVER_NOISE = ("cuda", "hip")
+# What a thread has called that ends the process on purpose.
+_ENDS = frozenset(
+    (
+        "__assert", "__assert_fail", "__assert_fail_base", "__assert_rtn", "__fortify_fail",
+        "__GI_abort", "__libc_fatal", "__libc_message", "__stack_chk_fail", "abort", "ggml_abort",
+        "rust_panic", "std::terminate",
+    )
+)  # fmt: skip
 
 
 def join(
@@ -82,9 +90,10 @@ def _left_out(count: int) -> tuple[ReportWarning, ...]:
 def crashed_thread(threads: Sequence[Thread]) -> int | None:
     """Return the thread that failed, which is not always the one that got the signal.
 
-    A device exception comes first, and a process before the kernel that reports its end. A
-    driver's helper thread that aborts the process has no frame to blame; the thread that waits in
-    a call of that driver is then the one.
+    A device exception comes first, and a process before the kernel that reports its end. Where the
+    marked thread has no frame to blame, another speaks for it: a driver's helper thread aborts the
+    process for the thread that waits in a call of that driver; a runtime that ends all threads, as
+    Go's does, gets the last signal in any of them, and the failure is in the one that called abort.
     """
     marked = [n for n, t in enumerate(threads) if t.crashed and t.frames]
     gpu = [n for n in marked if threads[n].kind is ThreadKind.GPU]
@@ -93,13 +102,22 @@ def crashed_thread(threads: Sequence[Thread]) -> int | None:
     if not marked:
         return None
     first = min(marked, key=lambda n: _standing(threads[n]))
-    if blame(threads[first]) is None and any(
-        frame.noise in _DRIVER_NOISE for frame in threads[first].frames
-    ):
-        waiting = [n for n, t in enumerate(threads) if _waits(t) and blame(t) is not None]
-        if waiting:
-            return waiting[0]
-    return first
+    return first if blame(threads[first]) is not None else _spoken_for(threads, first)
+
+
+def _spoken_for(threads: Sequence[Thread], marked: int) -> int:
+    """Return the thread that failed where the marked one is plumbing from end to end."""
+    frames = threads[marked].frames
+    to_blame = [n for n, t in enumerate(threads) if blame(t) is not None]
+    if any(frame.noise in _DRIVER_NOISE for frame in frames):
+        return next((n for n in to_blame if _waits(threads[n])), marked)
+    if _ends(threads[marked]):
+        return marked
+    return next((n for n in to_blame if _ends(threads[n])), marked)
+
+
+def _ends(thread: Thread) -> bool:
+    return any(f.function and plain_name(f.function) in _ENDS for f in thread.frames)
 
 
 def _standing(thread: Thread) -> tuple[bool, bool]:

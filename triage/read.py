@@ -71,7 +71,8 @@ def read_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> ReadResult:
     lines: list[LogLine] = []
     for item in _parse_loaded(loaded, options):
         dialects = dict.fromkeys(f.dialect for f in item.fragments if _says_something(f))
-        inputs.append(replace(item.input, dialects=tuple(dialects)))
+        truncated = item.input.truncated or any(f.truncated for f in item.fragments)
+        inputs.append(replace(item.input, dialects=tuple(dialects), truncated=truncated))
         fragments += item.fragments
         lines += item.log_lines
     crash = join(fragments, lines[:MAX_LOG_LINES], noise_lists())

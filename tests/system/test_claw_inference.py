@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,8 @@ from typing import Any
 import pytest
 
 from triage.debugger.prepare import CoreRequest
+from triage.elf.corefile import read_core
+from triage.frames.names import plain_name
 from triage.model.diagnosis import Verdict
 from triage.model.report import Report
 from triage.pipeline import Analyzer, Options
@@ -59,6 +62,46 @@ BUILDS = (
     ("all", "stripped"),
     ("TOOLKIT=12.4", "NAME=claw_inference-toolkit-12.4"),
     ("VERSION=1.0.0-rc1", "NAME=claw_inference-1.0.0-rc1"),
+)
+# The function that a maintainer would look at first, by scenario.
+REMAP = "llm::engine::gguf_tensor_remap"
+BLAMED = {
+    "quant-q5_k_m-cuda": REMAP,
+    "quant-q5_k_m-cuda-quiet": REMAP,
+    "quant-q5_k_m-cuda-signal": "store_unit",
+    "quant-q5_k_m-cpu": REMAP,
+    "quant-q5_k_m-cpu-stripped": None,
+    "quant-iq2_xxs-cuda": REMAP,
+    "quant-tq1_0-cpu": REMAP,
+    "vram-layers": "llm::{anonymous}::cuda_backend::allocate",
+    "vram-fragmentation": "llm::{anonymous}::cuda_backend::allocate",
+    "skew-old-toolkit": "cudaGetDeviceProperties",
+    "flash-attn-toolkit": "llm::{anonymous}::cuda_backend::attention",
+    "opencl-queue": "{anonymous}::opencl_backend::dispatch",
+    "kv-overflow": "llm::kv_cache::store",
+    "kv-race": "llm::",  # wherever the damage shows first
+    "gguf-tensor-count": "llm::gguf_file::read_tensor_infos",
+    "gguf-truncated": "llm::gguf_file::read_tensor",
+    "gguf-offset": "llm::gguf_file::read_tensor",
+    "dtype-i8-cuda": REMAP,
+    "dtype-i8-cpu": "llm::engine::load_tensor",
+    "hip-no-binary": "{anonymous}::hip_backend::init",
+    "device-assert": "embed_kernel",
+}
+# Builds other than that of the Makefile, and the scenarios that are run with them.
+OTHER_BUILDS = {"O0": "-O0 -fno-omit-frame-pointer", "O2": "-O2 -fomit-frame-pointer"}
+IN_OTHER_BUILDS = (
+    "quant-q5_k_m-cuda",
+    "quant-q5_k_m-cuda-signal",
+    "quant-q5_k_m-cpu",
+    "vram-layers",
+    "opencl-queue",
+    "kv-overflow",
+    "gguf-tensor-count",
+    "gguf-truncated",
+    "dtype-i8-cpu",
+    "hip-no-binary",
+    "device-assert",
 )
 NO_CAUSE = ("device-assert", "quant-q5_k_m-fixed")
 
@@ -117,6 +160,24 @@ def _build(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
+def other_build(engine: Path) -> Callable[[str], Path]:
+    """Build the engine with other flags, each once for all workers of a test run."""
+
+    def build(name: str) -> Path:
+        folder = engine / f"build-{name}"
+        with engine.with_suffix(f".{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "built").exists():
+                flags = f"-std=c++17 -g {OTHER_BUILDS[name]} -fstack-protector-strong -pthread -w"
+                words = ["-s", "-j", str(os.cpu_count() or 1), "-C", engine, "all"]
+                subprocess.run(["make", *words, f"BUILD={folder}", f"CXXFLAGS={flags}"], check=True)
+                (folder / "built").touch()
+        return folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
 def crashes(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Crashed]:
     """What every scenario leaves."""
     pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
@@ -142,6 +203,31 @@ def analyze(*inputs: Path, binary: Path | None = None) -> Report:
 
 def first(report: Report) -> str | None:
     return report.diagnoses[0].signature.partition("/")[2] if report.diagnoses else None
+
+
+def blamed(report: Report) -> str | None:
+    """Return the plain name of the blamed frame's function."""
+    if report.blamed_frame is None:
+        return None
+    thread = report.threads[report.blamed_frame.thread]
+    return plain_name(thread.frames[report.blamed_frame.frame].function or "")
+
+
+def crashed_tid(report: Report) -> int | None:
+    assert report.crashed_thread is not None
+    return report.threads[report.crashed_thread].tid
+
+
+def signalled_tid(core: Path) -> int:
+    """Return the thread that the kernel names first: the one that took the signal."""
+    with core.open("rb") as stream:
+        return read_core(stream, core.stat().st_size).threads[0].tid
+
+
+def named(report: Report) -> set[str]:
+    """Return every function of the report that came from a file of the engine."""
+    frames = (f for t in report.threads for f in t.frames)
+    return {f.function for f in frames if f.function and "claw" in (f.module or "claw")}
 
 
 def command(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
@@ -182,6 +268,93 @@ def test_cause_by_core_and_log(crashes, name: str):
     report = analyze(one.core, one.log, binary=one.binary)
     assert report.verdict is Verdict.KNOWN
     assert first(report) in CAUSES[name]
+
+
+def test_every_core_has_a_frame_to_blame():
+    assert set(BLAMED) == set(WITH_CORE)
+
+
+class TestThreadAndFrame:
+    """Which thread failed and which frame is to blame, from a core alone."""
+
+    @pytest.mark.parametrize("name", BLAMED)
+    def test_from_the_program_itself(self, crashes, name: str):
+        one = crashes[name]
+        report = analyze(one.core, binary=one.binary)
+        assert crashed_tid(report) == signalled_tid(one.core)
+        found, expected = blamed(report), BLAMED[name]
+        assert (found or "").startswith(expected or "")
+        assert found == expected or name == "kv-race"
+
+    @pytest.mark.parametrize("name", IN_OTHER_BUILDS)
+    @pytest.mark.parametrize("build", OTHER_BUILDS)
+    @pytest.mark.slow
+    def test_from_a_program_built_otherwise(
+        self, other_build, engine: Path, tmp_path: Path, build: str, name: str
+    ):
+        folder = other_build(build)
+        outcome = RUNNER.run(SCENARIOS[name], tmp_path, folder, engine / "models")
+        assert outcome.core is not None
+        report = analyze(outcome.core, binary=folder / SCENARIOS[name].program)
+        assert crashed_tid(report) == signalled_tid(outcome.core)
+        assert blamed(report) == BLAMED[name]
+
+    @pytest.mark.parametrize("name", BLAMED)
+    def test_from_a_stripped_program(self, crashes, tmp_path: Path, name: str):
+        one = crashes[name]
+        stripped = tmp_path / one.binary.name
+        subprocess.run(["strip", one.binary, "-o", stripped], check=True)
+        report = analyze(one.core, binary=stripped)
+        assert crashed_tid(report) == signalled_tid(one.core)
+        # What the driver exports keeps its name; nothing else has one.
+        assert blamed(report) in (None, "cudaGetDeviceProperties")
+        whole = analyze(one.core, binary=one.binary)
+        # Without the name `main` gdb goes on to what called it.
+        assert addresses(report)[: len(addresses(whole))] == addresses(whole)
+
+    @pytest.mark.parametrize("name", BLAMED)
+    def test_from_half_a_core(self, crashes, tmp_path: Path, name: str):
+        one = crashes[name]
+        half = tmp_path / "core"
+        half.write_bytes(one.core.read_bytes()[: one.core.stat().st_size // 2])
+        report = analyze(half, binary=one.binary)
+        assert report.inputs[0].truncated
+        assert "core-truncated" in [w.code for w in report.warnings]
+        assert crashed_tid(report) == signalled_tid(one.core)
+        whole = analyze(one.core, binary=one.binary)
+        assert blamed(report) in (None, blamed(whole))
+        assert named(report) <= named(whole)
+        assert report.signal is not None
+        assert whole.signal is not None
+        assert report.signal.name == whole.signal.name
+
+    def test_half_a_core_still_blames_a_function_that_failed_by_itself(
+        self, crashes, tmp_path: Path
+    ):
+        one = crashes["kv-overflow"]
+        half = tmp_path / "core"
+        half.write_bytes(one.core.read_bytes()[: one.core.stat().st_size // 2])
+        assert blamed(analyze(half, binary=one.binary)) == BLAMED["kv-overflow"]
+
+    @pytest.mark.parametrize("name", BLAMED)
+    def test_from_another_program(self, crashes, engine: Path, name: str):
+        one = crashes[name]
+        other = "claw_inference-1.0.0-rc1"
+        assert one.binary.name != other
+        report = analyze(one.core, binary=engine / "build" / other)
+        assert "binary-mismatch" in [w.code for w in report.warnings]
+        assert crashed_tid(report) == signalled_tid(one.core)
+        assert blamed(report) in (None, "cudaGetDeviceProperties")
+        whole = analyze(one.core, binary=one.binary)
+        assert named(report) <= {n for n in named(whole) if not n.startswith("llm::")}
+        assert set(addresses(report)) <= set(addresses(whole))
+
+
+def addresses(report: Report) -> list[str | None]:
+    """Return the addresses of the crashed thread's frames that are calls of their own."""
+    assert report.crashed_thread is not None
+    frames = report.threads[report.crashed_thread].frames
+    return [f.address for f in frames if not f.inlined]
 
 
 @pytest.mark.parametrize("name", [n for n in SCENARIOS if n.startswith("ok-")])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from triage.debugger import early, libraries, prepare, stacks
+from triage.debugger import early, libraries, prepare, recursion, stacks
 from triage.debugger.coredump import read_core_dump
 from triage.debugger.early import EarlyRead, anticipate
 from triage.debugger.limits import Arguments, GdbLimits
@@ -263,16 +263,35 @@ class TestBinary:
 
 class TestLimits:
     def test_deep_recursion(self, core_programs, crash: Crash):
+        # Deeper than gdb unwinds: the calls between the two ends are counted in the core itself.
         core = crash(core_programs.plain, "recursion", "100000")
         start = time.monotonic()
         fragment = read(core, core_programs.plain)
         thread = crashed(fragment)
         assert time.monotonic() - start < 15
-        assert len(thread.frames) == 200
-        assert set(functions(thread)) == {"descend"}
+        assert functions(thread) == ["descend"] * 249 + ["main"]
         assert not any(f.inlined for f in thread.frames)
+        assert thread.frames_omitted == 100_002 - 250
+        assert [f.index for f in thread.frames[199:201]] == [199, 99_952]
+        assert codes(fragment) == []
+
+    def test_deep_recursion_whose_end_is_not_found(self, core_programs, crash, monkeypatch):
+        monkeypatch.setattr(recursion, "find_jump", lambda *_: None)
+        fragment = read(crash(core_programs.plain, "recursion", "100000"), core_programs.plain)
+        thread = crashed(fragment)
+        assert functions(thread) == ["descend"] * 200
         assert thread.frames_omitted >= 19_000
         assert "stack-too-deep" in codes(fragment)
+
+    def test_deep_recursion_through_inlined_frames(self, core_programs, crash: Crash):
+        core = crash(core_programs.plain, "bounce", "30000")
+        thread = crashed(read(core, core_programs.plain))
+        told = [(f.function, f.inlined) for f in thread.frames]
+        assert told[200:] == [("bounce", False), ("hop", True)] * 24 + [
+            ("bounce", False), ("main", False),
+        ]  # fmt: skip
+        # Four of the leaf, then a call and its inlined frame 30,000 times, the first call, `main`.
+        assert thread.frames[-1].index == 4 + 2 * 30_000 + 1
 
     def test_outer_frames_of_a_stack_whose_end_is_reached(self, core_programs, crash: Crash):
         core = crash(core_programs.plain, "recursion", "1000")

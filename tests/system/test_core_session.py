@@ -232,6 +232,26 @@ class TestRecord:
         assert record is not None
         assert record["payload"] == {"f": 'operator[]<a{"}\\', "n": [{"v": "}"}]}
 
+    def test_characters_of_which_some_bytes_are_escaped(self):
+        line = b'7^done,f="\xc4\\200\\303\\244\\n\xff"'.decode("utf-8", "surrogateescape")
+        record = parse_record(line)
+        assert record is not None
+        assert record["payload"] == {"f": "\u0100\u00e4\n\ufffd"}
+
+    @pytest.mark.parametrize(
+        "line", ['1^done,a="x"b="y"', '1^done,a="x",', '1^done,"x"', "1^done]"]
+    )
+    def test_line_that_is_put_together_wrongly_is_nothing(self, line: str):
+        assert parse_record(line) is None
+
+    def test_large_answer_is_read_in_time_linear_in_its_length(self):
+        line = "1^done,stack=[" + ",".join(['frame={level="0",func="f\\"<>"}'] * 100_000) + "]"
+        start = time.monotonic()
+        record = parse_record(line)
+        assert time.monotonic() - start < 4
+        assert record is not None
+        assert len(record["payload"]["stack"]) == 100_000
+
 
 def frames(*pairs: tuple[str, str]) -> list[dict[str, str]]:
     return [{"level": str(n), "addr": a, "func": f} for n, (a, f) in enumerate(pairs)]
@@ -262,6 +282,14 @@ class TestInlining:
         raw = frames(("2", "f"), ("2", "f"))
         raw[1]["level"] = "7"
         assert find_runs(1, raw) == []
+
+    def test_run_whose_beginning_was_left_out_is_read_from_its_end(self):
+        stack = frames(*[("1", "a"), ("1", "b")] * 3)
+        whole = [*stack[:1], *({**f, "level": str(n + 90)} for n, f in enumerate(stack[1:]))]
+        (run,) = find_runs(1, whole)
+        assert run.measured == (94, 93, 92, 91, 90)
+        assert group_size(["8", "8", "7", "7", "6"]) == 2
+        assert inlined_levels([run], {"1": 2}) == {91, 93}
 
     def test_no_stack_pointers_means_no_inlining(self):
         runs = find_runs(1, frames(("2", "f"), ("2", "f")))

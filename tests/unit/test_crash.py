@@ -84,6 +84,47 @@ class TestNoise:
         assert noise_of(frame(function), noise_lists()) == name
 
     @pytest.mark.parametrize(
+        ("name", "functions"),
+        [
+            ("libc", "__GI_raise abort __assert_fail __libc_message _int_malloc malloc_printerr"),
+            (
+                "libc",
+                "__strlen_avx2 strcmp __vfprintf_internal qsort_r sem_wait __nptl_death_event",
+            ),
+            ("libc", "pthread_rwlock_wrlock __restore_rt recvmsg siglongjmp madvise"),
+            ("allocators", "tc_malloc je_arena_dalloc mi_free _mi_page_malloc tcmalloc::Span::new"),
+            ("cxx", "std::terminate __cxa_throw __clang_call_terminate std::visit<int>"),
+            ("cuda", "cuStreamSynchronize cudaMemcpyAsync cudaGraphLaunch_v10000 cublasLtMatmul"),
+            ("hip", "hipStreamSynchronize hsa_signal_wait_scacquire hsaKmtWaitOnEvent"),
+            ("nccl", "c10d::ProcessGroupNCCL::Watchdog::run ncclProxyProgress"),
+            ("openmp", "gomp_team_barrier_wait GOMP_parallel __kmp_fork_call blas_thread_server"),
+            ("python", "_PyEval_EvalFrameDefault PyObject_Call take_gil faulthandler_fatal_error"),
+            ("python", "pybind11::cpp_function::dispatcher(_object*) ffi_call_unix64"),
+            ("rust", "core::panicking::panic_fmt core::result::Result<T,E>::unwrap rust_panic"),
+            ("rust", "tokio::runtime::task::harness::poll rayon_core::registry::in_worker"),
+            ("go", "runtime.sigtrampgo runtime.cgocall crosscall2 _cgo_1f3a_Cfunc_llama_decode"),
+            ("reporting", "ggml_abort ggml_print_backtrace __asan_report_load4 c10::Error::Error"),
+        ],
+    )
+    def test_every_kind_of_plumbing_has_a_list(self, name: str, functions: str):
+        for function in functions.split():
+            assert noise_of(frame(function), noise_lists()) == name, function
+        stack = thread(*functions.split(), crashed=True)
+        assert blame(stack) is None
+        assert blamed_frame([stack], crashed_thread([stack])) is None
+
+    @pytest.mark.parametrize(
+        "function",
+        [
+            "ggml_compute_forward_mul_mat", "llama_decode", "main.run", "github.com/x/y.Decode",
+            "mistralrs_core::engine::run", "core::ptr::drop_in_place<x::CudaSlice<u8>>",
+            "server_context::update_slots", "model.allocate", "my_strlen", "sendRequest", "jemain",
+        ],
+    )  # fmt: skip
+    def test_what_does_the_work_is_on_no_list(self, function: str):
+        assert noise_of(frame(function), noise_lists()) is None
+
+    @pytest.mark.parametrize(
         ("module", "name"),
         [
             ("/usr/lib/x86_64-linux-gnu/libcuda.so.1", "cuda"),
@@ -196,6 +237,38 @@ class TestCrashedThread:
         waits = thread("cudaStreamSynchronize", "llm::load", "main")
         assert crashed_thread([waits, thread("raise", "abort", "llm::check", crashed=True)]) == 1
         assert crashed_thread([waits, thread("raise", "abort", crashed=True)]) == 1
+
+    def test_last_signal_of_a_runtime_that_ends_all_threads_is_not_the_failure(self):
+        """Go passes the signal of a failed C assertion on, and the last thread writes the core."""
+        handler = frame("<signal handler called>", 2, kind=FrameKind.SIGNAL_HANDLER)
+        last = thread("runtime.raise", "runtime.crash", handler, "runtime.futex", crashed=True)
+        failed = thread(
+            "runtime.usleep", "runtime.sighandler", handler, "raise", "abort", "__assert_fail",
+            "ggml_gallocr_reserve_n", "_cgo_1f3a_Cfunc_llama_decode", "runtime.asmcgocall",
+        )  # fmt: skip
+        works = thread("ggml_vec_dot", "start_thread")
+        threads = [last, works, failed]
+        assert crashed_thread(threads) == 2
+        assert blamed_frame(threads, 2).frame == 6
+        assert crashed_thread([last, works]) == 0
+        assert blamed_frame([last, works], 0) is None
+
+    def test_ggml_s_own_gdb_stops_it_in_wait4(self):
+        text = """\
+/src/ggml-backend.cpp:1234: GGML_ASSERT(n_inputs < 10) failed
+[New LWP 1235]
+0x00007f1c2d2ea42f in __GI___wait4 (pid=99, usage=0x0) at ../sysdeps/unix/wait4.c:30
+#0  0x00007f1c2d2ea42f in __GI___wait4 (pid=99, usage=0x0) at ../sysdeps/unix/wait4.c:30
+#1  0x00007f1c2d7e0b6b in ggml_print_backtrace () from /app/libggml-base.so
+#2  0x00007f1c2d7e0d0e in ggml_abort () from /app/libggml-base.so
+#3  0x00007f1c2d7f6e32 in ggml_backend_sched_split_graph () from /app/libggml-base.so
+#4  0x0000562a8f1a2b3c in main ()
+[Inferior 1 (process 98) detached]
+"""
+        found = read_text(text, ReadOptions()).crash
+        assert found.crashed_thread is not None
+        blamed = found.threads[found.crashed_thread].frames[found.blamed_frame.frame]
+        assert blamed.function == "ggml_backend_sched_split_graph"
 
     @pytest.mark.parametrize("name", ["quant.rel", "quant.dbg", "quant-iq2.rel", "dtype.rel"])
     def test_on_a_gpu(self, name: str):

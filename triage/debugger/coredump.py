@@ -48,6 +48,7 @@ def read_prepared(
     return dataclasses.replace(
         fragment,
         environment=read_environment(facts, input_id, names),
+        truncated=bool(facts.missing_bytes),
         warnings=tuple(
             dataclasses.replace(w, at=Position(input=input_id))
             for w in (*prepared.warnings, *fragment.warnings)

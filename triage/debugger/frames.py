@@ -139,8 +139,8 @@ def read_arguments(
 
 
 def _simple(value: str | None) -> str:
-    # gdb shows the whole object behind a reference.
-    if value is None or value.startswith("{"):
+    # gdb shows the whole object behind a reference, and at length why it cannot read a value.
+    if value is None or value.startswith(("{", _ERROR)):
         return "..."
     return value.partition(": {")[0] if value.startswith("@") else value
 

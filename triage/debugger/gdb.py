@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from triage.debugger.files import open_regular
 from triage.debugger.frames import FrameReader, read_arguments
 from triage.debugger.launch import GdbProcess
 from triage.debugger.libraries import (
@@ -24,6 +25,7 @@ from triage.debugger.prepare import GdbSetup, Prepared, debugger_failed, sandbox
 from triage.debugger.records import as_number, as_text
 from triage.debugger.stacks import RawThread, StackReader, read_threads
 from triage.elf.facts import CoreFacts
+from triage.elf.memory import open_memory
 from triage.errors import DebuggerError, SandboxError
 from triage.model.crash import Fragment, ReportWarning, Signal
 from triage.model.position import Position
@@ -112,6 +114,10 @@ def _attempts(job: _Job, started: GdbProcess) -> tuple[_Reading, list[ReportWarn
     first = _run(started, job, limits)
     if first.outcome is Outcome.OK:
         return first, _reading_warnings(first)
+    if not first.threads and first.outcome is Outcome.OUTPUT_LIMIT:
+        # It was flooded before it came to the stacks, and would be again.
+        message = "gdb was stopped: it printed without end while it opened the core dump"
+        return first, [_warn("debugger-output-limit", message), *_reading_warnings(first)]
     less = dataclasses.replace(
         limits,
         wall=limits.wall * SECOND_RUN,
@@ -138,8 +144,10 @@ def _run(process: GdbProcess, job: _Job, limits: GdbLimits) -> _Reading:
     with MiSession(process, limits) as session:
         reading = _load(session, job)
         ordered = sorted(reading.threads, key=lambda t: t.tid != job.crashed_tid)
-        stacks = StackReader(session, limits, reading.libraries, job.facts)
-        stacks.read(ordered)
+        with open_regular(job.prepared.path) as core:
+            memory = open_memory(core)
+            stacks = StackReader(session, limits, reading.libraries, job.facts, memory)
+            stacks.read(ordered)
         reading.left_out = stacks.left_out
         reading.outcome = session.outcome
         reading.names.ask(session, _texts(reading.threads))

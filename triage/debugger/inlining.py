@@ -22,18 +22,20 @@ _MAX_RUNS: Final = 64
 class Run:
     """Successive frames with one address; `group` is the number of frames per real call.
 
-    None for a group that only the stack pointers can tell.
+    None for a group that only the stack pointers can tell. `cut` says that the run may have begun
+    among frames that were left out: its end is then where a call is complete.
     """
 
     thread: int
     address: str
     levels: tuple[int, ...]
     group: int | None
+    cut: bool = False
 
     @property
     def measured(self) -> tuple[int, ...]:
         """The frames whose stack pointers tell the group."""
-        return self.levels[:_MEASURED]
+        return (self.levels[::-1] if self.cut else self.levels)[:_MEASURED]
 
 
 def find_runs(thread: int, frames: Sequence[Mapping[str, Any]]) -> list[Run]:
@@ -47,7 +49,9 @@ def find_runs(thread: int, frames: Sequence[Mapping[str, Any]]) -> list[Run]:
             functions = {frame.get("func") for _, _, frame in run}
             levels = tuple(level for level, _, _ in run)
             group = len(run) if len(functions) == len(run) else None
-            runs.append(Run(thread=thread, address=address, levels=levels, group=group))
+            place = run[0][1]
+            cut = place > 0 and numbered[place - 1][0] != levels[0] - 1
+            runs.append(Run(thread=thread, address=address, levels=levels, group=group, cut=cut))
     return runs
 
 
@@ -77,6 +81,7 @@ def inlined_levels(runs: Sequence[Run], groups: Mapping[str, int]) -> frozenset[
 
 def _inlined(run: Run, groups: Mapping[str, int]) -> Iterator[int]:
     group = run.group or groups.get(run.address, 1)
-    for place, level in enumerate(run.levels):
+    first = -len(run.levels) if run.cut else 0
+    for place, level in enumerate(run.levels, first):
         if place % group != group - 1:
             yield level

@@ -34,7 +34,7 @@ class Outcome(StrEnum):
 class GdbLimits:
     """The limits of one core dump: times in seconds, sizes in bytes.
 
-    `inner_frames` and `outer_frames` are kept of a deep stack. A process with more than
+    `messages` bounds what gdb says besides its answers. `inner_frames` and `outer_frames` are kept of a deep stack. A process with more than
     `few_threads` threads keeps `many_threads_frames` of every thread but the crashed one, and one
     with more than `detailed_threads` keeps the stacks of that many.
     """
@@ -43,6 +43,7 @@ class GdbLimits:
     cpu: int = CPU_SECONDS
     memory: int = MEMORY_BYTES
     output: int = 16 << 20
+    messages: int = 1 << 20
     inner_frames: int = 200
     outer_frames: int = 50
     unwound_frames: int = UNWOUND_FRAMES

@@ -20,6 +20,7 @@ from triage.debugger.records import as_mapping, as_text, parse_record
 from triage.errors import DebuggerError, SandboxError
 
 _RESULT: Final = re.compile(r"(\d{1,9})\^")
+_MESSAGES: Final = ("~", "@", "&")
 _CHUNK: Final = 1 << 16
 _KEPT_ERRORS: Final = 4096
 _KEPT_CONSOLE: Final = 1 << 20
@@ -66,6 +67,7 @@ class MiSession:
         self._deadline = time.monotonic() + limits.wall
         self._token = 0
         self._read = 0
+        self._messages = 0
         self._buffer = bytearray()
         self._lines: deque[str] = deque()
         self._errors = bytearray()
@@ -163,7 +165,7 @@ class MiSession:
     def _finish(self, line: str, console: Iterable[str]) -> Reply:
         record = parse_record(line)
         if record is None:
-            self.unparsed.append(line[:200])
+            self.unparsed.append(ascii(line[:200]))
             return Reply(outcome=self.outcome, console=self._texts(console))
         return Reply(
             outcome=self.outcome,
@@ -237,7 +239,11 @@ class MiSession:
                 whole[0] = bytes(self._buffer) + whole[0]
                 self._buffer.clear()
             self._buffer += rest
-            self._lines.extend(line.decode("utf-8", "replace") for line in whole)
+            lines = [line.decode("utf-8", "surrogateescape") for line in whole]
+            self._lines.extend(lines)
+            self._messages += sum(len(line) for line in lines if line.startswith(_MESSAGES))
+            if self._messages > self._limits.messages:
+                self._end(Outcome.OUTPUT_LIMIT)
 
     def _take_errors(self, fd: int) -> None:
         data = _read(fd)

@@ -118,7 +118,8 @@ def prepare(path: Path, request: CoreRequest) -> Prepared:
         warnings=[*facts.warnings, *warnings],
         program=None if image is None else _symbols(image),
     )
-    if facts.supported and request.wants_gdb:
+    readable = facts.supported and facts.threads and not facts.oversized
+    if readable and request.wants_gdb:
         _start(prepared, request, None if image is None else binary, image)
     return prepared
 

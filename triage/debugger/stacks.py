@@ -7,18 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from triage.debugger import inlining
+from triage.debugger import inlining, recursion
 from triage.debugger.libraries import LOAD_ALL, Libraries, Library
 from triage.debugger.limits import Arguments, GdbLimits
 from triage.debugger.mi import MiSession, Reply
 from triage.debugger.records import as_list, as_mapping, as_number, as_text
 from triage.elf.facts import CoreFacts
+from triage.elf.memory import Memory
 
 _TID: Final = re.compile(r"\bLWP (\d+)")
 # The kind that prints simple values only prints types too, which takes gdb seconds where there
 # is much debug information; objects are kept short by a print setting instead.
 _ALL_VALUES: Final = 1
 _ROUNDS: Final = 12
+_TRIED_DEPTH: Final = 2_000
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -40,6 +42,18 @@ class RawThread:
     def take_frames(self, reply: Reply) -> None:
         """Replace the frames by those of an answer, unless it has none."""
         self.frames = self.frames_of(reply) or self.frames
+
+    def shift(self, inner: int, count: int) -> None:
+        """Count the frames beyond the innermost ones from where they really are."""
+        if not count:
+            return
+        self.omitted += count
+        self.frames[inner:] = [
+            {**f, "level": str((as_number(f.get("level")) or 0) + count)}
+            for f in self.frames[inner:]
+        ]
+        self.arguments = {n if n < inner else n + count: a for n, a in self.arguments.items()}
+        self.inlined = frozenset(n if n < inner else n + count for n in self.inlined)
 
     @staticmethod
     def frames_of(reply: Reply) -> list[Mapping[str, Any]]:
@@ -67,13 +81,19 @@ class StackReader:
     """
 
     def __init__(
-        self, session: MiSession, limits: GdbLimits, libraries: Libraries, facts: CoreFacts
+        self,
+        session: MiSession,
+        limits: GdbLimits,
+        libraries: Libraries,
+        facts: CoreFacts,
+        memory: Memory,
     ) -> None:
         self._session = session
         self._limits = limits
         self._values = limits.arguments is not Arguments.NONE
         self._libraries = libraries
         self._facts = facts
+        self._memory = memory
         self._loaded: set[str] = set()
         self.left_out = 0
 
@@ -159,16 +179,69 @@ class StackReader:
 
     def _read_outer(self, threads: Sequence[RawThread], kept: Mapping[int, int]) -> None:
         """Read the outermost frames of deep stacks, where their end can be reached."""
-        limit = self._limits.unwound_frames
-        depths = self._session.send_all(
-            [LOAD_ALL, *(f"-stack-info-depth --thread {t.id} {limit}" for t in threads)]
-        )[1:]
+        self._session.send(LOAD_ALL)
+        for thread in threads:
+            del thread.frames[kept[thread.id] :]
+        first = threads[0]
+        skipped = 0
+        # Unwinding a frame costs 10 KiB: a deep recursion is left out before it is unwound.
+        if self._outer(kept[first.id]) and self._depths([first], _TRIED_DEPTH)[first.id] is None:
+            skipped = self._jump(first, kept[first.id])
+        depths = self._depths(threads, self._limits.unwound_frames)
+        self._read_ends(threads, kept, depths)
+        if not first.too_deep:
+            first.shift(kept[first.id], skipped)
+
+    def _depths(self, threads: Sequence[RawThread], limit: int) -> dict[int, int | None]:
+        """Return how many frames there are, None for those that reach a limit."""
+        commands = [f"-stack-info-depth --thread {t.id} {limit}" for t in threads]
+        replies = self._session.send_all(commands)
+        depths: dict[int, int | None] = {}
+        for thread, reply in zip(threads, replies, strict=True):
+            depth = as_number(reply.payload.get("depth")) if reply.message == "done" else None
+            depths[thread.id] = None if depth is None or depth >= limit else depth
+        return depths
+
+    def _jump(self, thread: RawThread, start: int) -> int:
+        """Let gdb leave out most of a recursion; return how many frames those are."""
+        names = recursion.registers_of(self._facts.arch)
+        if names is None:
+            return 0
+        reply = self._session.send(
+            f"-stack-list-frames --thread {thread.id} {start} {start + recursion.WINDOW - 1}"
+        )
+        pcs = [as_number(f.get("addr")) for f in thread.frames_of(reply)]
+        commands = [
+            f"-data-evaluate-expression --thread {thread.id} --frame {start + n} ${name}"
+            for n in range(len(pcs))
+            for name in names[1:]
+        ]
+        values = [_register(r.payload.get("value")) for r in self._session.send_all(commands)]
+        levels = [
+            recursion.Level(pc, sp, fp)
+            for pc, sp, fp in zip(pcs, values[::2], values[1::2], strict=True)
+            if pc is not None and sp is not None and fp is not None
+        ]
+        if len(levels) < recursion.WINDOW:
+            return 0
+        jump = recursion.find_jump(levels, self._memory, self._limits.outer_frames)
+        if jump is None:
+            return 0
+        done = self._session.send(recursion.jump_command(jump, names)).message == "done"
+        return jump.skipped if done else 0
+
+    def _read_ends(
+        self,
+        threads: Sequence[RawThread],
+        kept: Mapping[int, int],
+        depths: Mapping[int, int | None],
+    ) -> None:
         ranges = {}
-        for thread, reply in zip(threads, depths, strict=True):
+        for thread in threads:
             inner = kept[thread.id]
-            depth = as_number(reply.payload.get("depth")) or len(thread.frames)
-            del thread.frames[inner:]
-            thread.too_deep = reply.message != "done" or depth >= limit
+            depth = depths[thread.id]
+            thread.too_deep = depth is None
+            depth = self._limits.unwound_frames if depth is None else depth
             outer = 0 if thread.too_deep else max(min(self._outer(inner), depth - inner), 0)
             thread.omitted = max(depth - inner - outer, 0)
             if outer:
@@ -185,6 +258,11 @@ class StackReader:
 
 def _stack_pointer(thread: int, level: int) -> str:
     return f"-data-evaluate-expression --thread {thread} --frame {level} $sp"
+
+
+def _register(value: object) -> int | None:
+    """Return a register's value, which gdb may show as `(void *) 0x7ffc8`."""
+    return as_number((as_text(value) or "").rpartition(" ")[2])
 
 
 def _tid(entry: Mapping[str, Any]) -> int | None:

@@ -72,6 +72,9 @@ def read_core(stream: BinaryIO, size: int) -> CoreFacts:
     count = segment_count(stream, header)
     segments = read_segments(stream, header, count)
     facts = _frame(header, segments, size)
+    notes_size = sum(s.file_size for s in segments if s.kind == SegmentType.NOTE)
+    oversized = count > MAX_SEGMENTS or notes_size > MAX_NOTES
+    facts = dataclasses.replace(facts, oversized=oversized)
     warnings = _count_warnings(count, len(segments))
     if not facts.supported:
         warnings.append(_unsupported(facts))
@@ -112,7 +115,10 @@ def _truncation(missing: int, size: int) -> tuple[ReportWarning, ...]:
 
 def _count_warnings(stated: int, found: int) -> list[ReportWarning]:
     if stated > MAX_SEGMENTS:
-        message = f"the core dump states {stated} segments; only {MAX_SEGMENTS} were read"
+        message = (
+            f"the core dump states {stated} segments; only {MAX_SEGMENTS} were read, "
+            "and gdb was not run"
+        )
         return [_warn("core-segments-too-many", message)]
     if found < stated or not found:
         return [_warn("core-segments-missing", f"{found} of {stated} segments can be read")]
@@ -134,7 +140,10 @@ def _read_notes(
     left = MAX_NOTES
     for segment in (s for s in segments if s.kind == SegmentType.NOTE):
         if segment.file_size > left:
-            message = f"the core dump's notes exceed {MAX_NOTES >> 20} MiB; the rest was not read"
+            message = (
+                f"the core dump's notes exceed {MAX_NOTES >> 20} MiB; the rest was not read, "
+                "and gdb was not run"
+            )
             warnings.append(_warn("core-notes-too-large", message))
             break
         left -= segment.file_size

@@ -78,7 +78,8 @@ class CoreFacts:
     """Everything the reader of core dumps found.
 
     `threads` starts with the one that took the signal; `supported` says that the architecture's
-    threads can be read; `missing_bytes` is what a truncated file lacks.
+    threads can be read; `oversized` that notes or segments exceed every real process's, which
+    makes a debugger take memory without end; `missing_bytes` is what a truncated file lacks.
     """
 
     arch: str
@@ -86,6 +87,7 @@ class CoreFacts:
     byte_order: ByteOrder
     size: int
     supported: bool
+    oversized: bool = False
     missing_bytes: int = 0
     signal: Signal | None = None
     threads: tuple[CoreThread, ...] = ()

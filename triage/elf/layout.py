@@ -82,7 +82,10 @@ def read_at(stream: BinaryIO, offset: int, count: int) -> bytes:
     """Return up to `count` bytes at an offset, fewer where the stream ends."""
     if offset < 0 or count <= 0 or offset >= 1 << 63:
         return b""
-    stream.seek(offset)
+    try:
+        stream.seek(offset)
+    except OSError:  # farther than any file on this file system can be long
+        return b""
     return stream.read(count)
 
 

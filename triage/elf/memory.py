@@ -6,7 +6,14 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import BinaryIO
 
-from triage.elf.layout import Segment, SegmentType, read_at
+from triage.elf.layout import (
+    Segment,
+    SegmentType,
+    parse_header,
+    read_at,
+    read_segments,
+    segment_count,
+)
 
 
 class Memory:
@@ -41,3 +48,11 @@ class Memory:
         """
         data = self.read(address, limit)
         return data.partition(b"\0")[0].decode("utf-8", "replace") if data else None
+
+
+def open_memory(stream: BinaryIO) -> Memory:
+    """Return the memory that a core dump holds; an empty one where the stream is no core dump."""
+    header = parse_header(read_at(stream, 0, 64))
+    if header is None:
+        return Memory(stream, ())
+    return Memory(stream, read_segments(stream, header, segment_count(stream, header)))

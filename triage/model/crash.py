@@ -157,7 +157,8 @@ class Fragment:
 
     `signal_rank` says how directly the signal was observed (0 core dump, 1 debugger, 2 kernel,
     3 the program's own words, 4 shell, 5 an exit status); `span` holds the first and the last line
-    of the region, `claimed` those that were understood.
+    of the region, `claimed` those that were understood. `truncated` says that the input is not
+    whole.
     """
 
     dialect: str
@@ -171,6 +172,7 @@ class Fragment:
     warnings: tuple[ReportWarning, ...] = ()
     span: tuple[int, int] | None = None
     claimed: frozenset[int] = frozenset()
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

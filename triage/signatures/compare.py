@@ -49,14 +49,18 @@ def fits(pattern: str | int | float, value: Value, kind: FieldType) -> bool:
     if not isinstance(pattern, str):
         number = as_number(value)
         return number is not None and number == pattern
-    text = str(value)
+    if kind in (FieldType.NAME, FieldType.PATH):
+        return _fits_place(pattern, str(value), kind)
+    return glob_match(pattern, str(value))
+
+
+@lru_cache(maxsize=16_384)  # thousands of threads have the same few frames
+def _fits_place(pattern: str, text: str, kind: FieldType) -> bool:
     if kind is FieldType.NAME:
         return any(glob_match(pattern, form) for form in name_forms(text))
-    if kind is FieldType.PATH:
-        if "/" not in pattern:
-            return glob_match(pattern, file_name(text))
-        return glob_match(pattern, text) or glob_match(pattern, tail(text))
-    return glob_match(pattern, text)
+    if "/" not in pattern:
+        return glob_match(pattern, file_name(text))
+    return glob_match(pattern, text) or glob_match(pattern, tail(text))
 
 
 def as_number(value: Value) -> float | None:

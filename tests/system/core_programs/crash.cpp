@@ -129,7 +129,7 @@ int main(int argc, char **argv)
     else if (!strcmp(mode, "callback"))
         sort_rows();
     else if (!strcmp(mode, "bounce"))
-        sink = bounce(3, nothing);
+        sink = bounce(argc > 2 ? atoi(argv[2]) : 3, nothing);
     else
         sink = load_model(nothing, options, mode);
     return sink;
