@@ -152,10 +152,16 @@ def _engine(fragments: Sequence[Fragment]) -> Engine | None:
 
 def _errors(fragments: Sequence[Fragment]) -> tuple[ErrorRecord, ...]:
     """Return the errors in the order of the inputs, each once, with what is known of its code."""
-    found = sorted(
-        (error for f in fragments for error in f.errors),
-        key=lambda e: (e.at.input, e.at.line or 0) if e.at else (0, 0),
-    )
+    members: dict[str | None, int] = {}
+    for fragment in fragments:
+        for error in fragment.errors:
+            members.setdefault(error.at.member if error.at else None, len(members))
+
+    def place(error: ErrorRecord) -> tuple[int, int, int]:
+        at = error.at
+        return (at.input, members[at.member], at.line or 0) if at else (0, 0, 0)
+
+    found = sorted((error for f in fragments for error in f.errors), key=place)
     merged: dict[tuple[Any, ...], ErrorRecord] = {}
     for plain in found:
         error = _completed(plain)

@@ -18,6 +18,7 @@ from triage.text.redact import redact_record, redact_report
 
 if TYPE_CHECKING:
     from triage.debugger.early import EarlyRead
+    from triage.intake.loaded import Loaded
     from triage.render import RenderOptions
 
 
@@ -29,7 +30,9 @@ class Options:
     db: Path | None = None
     binary: Path | None = None
     sysroot: Path | None = None
+    opened: Loaded | None = None
     early: EarlyRead | None = None
+    tmp: Path | None = None
     redact: bool = True
 
 
@@ -43,7 +46,9 @@ class Analyzer:
         self._read_options = ReadOptions(
             binary=options.binary,
             sysroot=options.sysroot,
+            opened=options.opened,
             early=options.early,
+            tmp=options.tmp,
             variables=self.store.variables(),
             log_literals=self.store.log_literals(),
         )
@@ -77,7 +82,7 @@ class Analyzer:
         from triage.render._parsing import explain_parsing, render_parsing  # an analysis does not
 
         pages = [
-            explain_parsing(item.input, item.lines, item.fragments)
+            explain_parsing(replace(item.input, name=item.name), item.lines, item.fragments)
             for item in parse(names, self._read_options)
         ]
         return render_parsing(

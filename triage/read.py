@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from triage.crash import join
 from triage.errors import InputError
-from triage.intake.load import Loaded, expand, load
+from triage.intake.load import expand, load
+from triage.intake.loaded import Loaded
+from triage.intake.spool import Spool
 from triage.knowledge import noise_lists
 from triage.model.crash import Crash, ErrorRecord, Fragment, LogLine, ReportWarning, Signal
-from triage.model.position import Position
+from triage.model.position import Position, in_member
 from triage.model.report import Input, InputKind
 from triage.model.stack import Thread
 from triage.text.decode import clean
@@ -37,13 +39,17 @@ MAX_LOG_LINES = 2_000
 class ReadOptions:
     """What a reader needs beside the inputs.
 
-    `early` is a core dump that is being read already. `variables` are the environment variables
+    `opened` is the first input where it was opened before, `early` the reading of it where that is
+    a core dump and has begun. `tmp` is the folder in which packed dumps are
+    unpacked while they are read. `variables` are the environment variables
     that signatures ask about; `log_literals` (lower case) mark the lines that they ask about.
     """
 
     binary: Path | None = None
     sysroot: Path | None = None
+    opened: Loaded | None = None
     early: EarlyRead | None = None
+    tmp: Path | None = None
     variables: frozenset[str] = frozenset()
     log_literals: tuple[str, ...] = ()
 
@@ -61,28 +67,35 @@ def read(names: Sequence[str], options: ReadOptions) -> ReadResult:
 
     Raises InputError where no input can be read.
     """
-    return read_loaded(_load_all(expand(names), options), options)
+    with Spool(options.tmp) as spool:
+        return read_loaded(_load_all(expand(names), options, spool), options)
 
 
 def read_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> ReadResult:
     """Read inputs that were opened before."""
-    inputs: list[Input] = []
+    inputs: dict[int, Input] = {}
     fragments: list[Fragment] = []
     lines: list[LogLine] = []
     for item in _parse_loaded(loaded, options):
-        dialects = dict.fromkeys(f.dialect for f in item.fragments if _says_something(f))
-        inputs.append(replace(item.input, dialects=tuple(dialects)))
+        found = tuple(f.dialect for f in item.fragments if _says_something(f))
+        known = inputs.setdefault(item.input.id, item.input)
+        inputs[item.input.id] = replace(
+            known,
+            dialects=tuple(dict.fromkeys((*known.dialects, *found))),
+            truncated=known.truncated or item.input.truncated,
+        )
         fragments += item.fragments
         lines += item.log_lines
     crash = join(fragments, lines[:MAX_LOG_LINES], noise_lists())
-    return ReadResult(inputs=tuple(inputs), crash=crash)
+    return ReadResult(inputs=tuple(inputs.values()), crash=crash)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """One input with everything that was found in it."""
+    """One input, or a member of one, with everything that was found in it."""
 
     input: Input
+    name: str
     lines: tuple[Line, ...]
     fragments: tuple[Fragment, ...]
     log_lines: tuple[LogLine, ...] = ()
@@ -93,15 +106,17 @@ def parse(names: Sequence[str], options: ReadOptions) -> Iterator[Parsed]:
 
     Raises InputError where no input can be read.
     """
-    yield from _parse_loaded(_load_all(expand(names), options), options)
+    with Spool(options.tmp) as spool:
+        yield from _parse_loaded(_load_all(expand(names), options, spool), options)
 
 
 def _parse_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> Iterator[Parsed]:
     for item in loaded:
         text = Text(item.lines, anchors(options.log_literals)) if item.lines else None
-        found = _log_lines(text, options.log_literals, item.input.id) if text else ()
+        found = _log_lines(text, options.log_literals, item) if text else ()
         yield Parsed(
             input=item.input,
+            name=item.name,
             lines=item.lines,
             fragments=(
                 Fragment(dialect="", warnings=item.warnings),
@@ -128,12 +143,15 @@ def anchors(log_literals: tuple[str, ...]) -> Literals:
     return Literals((a for f in formats() for a in f.anchors), any_case=log_literals)
 
 
-def _load_all(names: Sequence[str], options: ReadOptions) -> list[Loaded]:
+def _load_all(names: Sequence[str], options: ReadOptions, spool: Spool) -> list[Loaded]:
     loaded: list[Loaded] = []
     failures: list[InputError] = []
     for n, name in enumerate(names):
+        if n == 0 and options.opened is not None:
+            loaded.append(options.opened)
+            continue
         try:
-            loaded.append(load(name, n, lambda: anchors(options.log_literals)))
+            loaded += load(name, n, lambda: anchors(options.log_literals), spool)
         except InputError as error:
             failures.append(error)
             loaded.append(_unreadable(name, n, error))
@@ -146,6 +164,7 @@ def _unreadable(name: str, n: int, error: InputError) -> Loaded:
     hint = f" ({error.hint})" if error.hint else ""
     return Loaded(
         input=Input(id=n, name=name, kind=InputKind.UNREADABLE),
+        kind=InputKind.UNREADABLE,
         warnings=(
             ReportWarning(code="input-unreadable", message=f"{error}{hint}", at=Position(input=n)),
         ),
@@ -163,24 +182,29 @@ def _says_something(fragment: Fragment) -> bool:
 
 
 def _fragments(item: Loaded, text: Text | None, options: ReadOptions) -> Iterator[Fragment]:
-    if item.input.kind is InputKind.ELF_CORE and item.path:
-        early = options.early
-        if early is not None and early.path == item.path and item.input.id == 0:
-            yield early.result(options.variables)
-            return
-        from triage.debugger.coredump import read_core_dump  # logs do not need it
-
-        yield read_core_dump(
-            item.path,
-            binary=options.binary,
-            sysroot=options.sysroot,
-            input_id=item.input.id,
-            known_variables=options.variables,
-        )
-    elif item.input.kind in _UNREAD:
-        yield Fragment(dialect="", warnings=(_not_read(item.input),))
+    if item.kind is InputKind.ELF_CORE and item.path:
+        fragment = _core_fragment(item, item.path, options)
+        yield in_member(fragment, item.member) if item.member else fragment
+    elif item.kind in _UNREAD:
+        yield Fragment(dialect="", warnings=(_not_read(item),))
     elif text:
-        yield from read_lines(text, item.input.id)
+        yield from read_lines(text, item.input.id, item.member)
+
+
+def _core_fragment(item: Loaded, path: Path, options: ReadOptions) -> Fragment:
+    early = options.early
+    if early is not None and item is options.opened:
+        return early.result(options.variables)
+    from triage.debugger.coredump import read_core_dump  # logs do not need it
+
+    return read_core_dump(
+        path,
+        name=item.name,
+        binary=options.binary,
+        sysroot=options.sysroot,
+        input_id=item.input.id,
+        known_variables=options.variables,
+    )
 
 
 _UNREAD = {
@@ -198,25 +222,28 @@ _UNREAD = {
 }
 
 
-def _not_read(item: Input) -> ReportWarning:
+def _not_read(item: Loaded) -> ReportWarning:
     code, message = _UNREAD[item.kind]
-    return ReportWarning(code=code, message=message.format(item.name), at=Position(input=item.id))
+    at = Position(input=item.input.id, member=item.member)
+    return ReportWarning(code=code, message=message.format(item.name), at=at)
 
 
-def read_lines(text: Text, input_id: int) -> Iterator[Fragment]:
-    """Yield what every format finds in a text."""
+def read_lines(text: Text, input_id: int, member: str | None = None) -> Iterator[Fragment]:
+    """Yield what every format finds in a text; `member` is its name in an archive."""
     from triage.formats import formats  # Lark, which a core dump does not need
 
     claimed: dict[str, set[int]] = {}
     for form in formats():
         taken: set[int] = set().union(*(claimed.get(name, set()) for name in form.yields_to))
         mine = claimed.setdefault(form.name, set())
-        for fragment in _read_format(form, text, taken, input_id):
+        for fragment in _read_format(form, text, taken, (input_id, member)):
             mine.update(fragment.claimed)
             yield fragment
 
 
-def _read_format(form: Format, text: Text, taken: set[int], input_id: int) -> Iterator[Fragment]:
+def _read_format(
+    form: Format, text: Text, taken: set[int], source: tuple[int, str | None]
+) -> Iterator[Fragment]:
     from triage.formats import Region
 
     if not text.has(form.anchors):
@@ -224,7 +251,7 @@ def _read_format(form: Format, text: Text, taken: set[int], input_id: int) -> It
     lines = _without(text.lines, taken) if taken else text.lines
     places = runs(lines, form.opens, before=form.before, after=form.after, reach=form.reach)
     for begin, end in places:
-        region = Region(tuple(lines[begin:end]), input_id)
+        region = Region(tuple(lines[begin:end]), *source)
         span = (region.lines[0].number, region.lines[-1].number)
         yield _with_origins(replace(form.read(region), span=span), region.lines)
 
@@ -275,9 +302,10 @@ class Text:
         return rows_of(sorted(places), self._starts)
 
 
-def _log_lines(text: Text, literals: tuple[str, ...], input_id: int) -> Iterator[LogLine]:
+def _log_lines(text: Text, literals: tuple[str, ...], item: Loaded) -> Iterator[LogLine]:
     for row in text.rows(literals):
         line = text.lines[row]
         lower = line.text.lower()
         if any(literal in lower for literal in literals):
-            yield LogLine(text=line.text, at=Position(input=input_id, line=line.number))
+            at = Position(input=item.input.id, line=line.number, member=item.member)
+            yield LogLine(text=line.text, at=at)

@@ -42,6 +42,7 @@ def command(
     color: bool | None,
     packs: tuple[Path, ...],
     db: Path | None,
+    tmp: Path | None,
     no_redact: bool,
 ) -> int:
     """Diagnose one crash from its logs, backtraces and dumps.
@@ -51,7 +52,7 @@ def command(
     """
     from triage.pipeline import Analyzer, Options  # not for --help
 
-    analyzer = Analyzer(Options(packs=packs, db=db, binary=binary, redact=not no_redact))
+    analyzer = Analyzer(Options(packs=packs, db=db, tmp=tmp, binary=binary, redact=not no_redact))
     if explain_parse:
         if form != "text":
             raise UsageError("--explain-parse prints text alone", hint="leave --format out")

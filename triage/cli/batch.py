@@ -34,6 +34,7 @@ def command(
     fail_on: tuple[str, ...],
     packs: tuple[Path, ...],
     db: Path | None,
+    tmp: Path | None,
     no_redact: bool,
 ) -> int:
     """Diagnose every upload in the folder UPLOADS.
@@ -45,7 +46,7 @@ def command(
     from triage.pipeline import Options
     from triage.render.json_ import dump
 
-    options = Options(packs=packs, db=db, redact=not no_redact)
+    options = Options(packs=packs, db=db, tmp=tmp, redact=not no_redact)
     seen: set[str] = set()
     for row in run_batch(uploads, options):
         # Bytes, so that no locale can make a name in a crash fail the night.

@@ -44,6 +44,7 @@ def command(
     color: bool | None,
     packs: tuple[Path, ...],
     db: Path | None,
+    tmp: Path | None,
     no_redact: bool,
 ) -> int:
     """Diagnose a crash from its CORE dump.
@@ -56,20 +57,26 @@ def command(
     # gdb takes longest: it starts first, reads the core while the rest is imported, and what
     # prints the report is imported while it still reads.
     wanted = binary is not None or sysroot is not None
-    with (launch(sysroot) if wanted else None) or contextlib.nullcontext() as gdb:
-        from triage.intake.core import require_core
+    with contextlib.ExitStack() as stack:
+        gdb = launch(sysroot) if wanted else None
+        if gdb is not None:
+            stack.enter_context(gdb)
+        from triage.intake.core import load_core
+        from triage.intake.spool import Spool
 
-        require_core(core)
+        opened = load_core(core, stack.enter_context(Spool(tmp)))
         from triage.debugger.early import EarlyRead
 
-        with EarlyRead(core, binary=binary, sysroot=sysroot, gdb=gdb) as early:
-            from triage.pipeline import Analyzer, Options
+        path = opened.path or core
+        early = EarlyRead(path, name=str(core), binary=binary, sysroot=sysroot, gdb=gdb)
+        stack.enter_context(early)
+        from triage.pipeline import Analyzer, Options
 
-            options = Options(
-                packs=packs, db=db, binary=binary, sysroot=sysroot, early=early,
-                redact=not no_redact,
-            )  # fmt: skip
-            analyzer = Analyzer(options)
-            preload(form)
-            report = analyzer.analyze([str(core), *logs])
+        options = Options(
+            packs=packs, db=db, binary=binary, sysroot=sysroot, opened=opened, early=early,
+            tmp=tmp, redact=not no_redact,
+        )  # fmt: skip
+        analyzer = Analyzer(options)
+        preload(form)
+        report = analyzer.analyze([str(core), *logs])
     return emit(report, form=form, verbose=verbose, output=output, color=color)

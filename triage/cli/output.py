@@ -35,6 +35,10 @@ def shared_options(command: F) -> F:
             help="Keep the compiled signatures in this SQLite database.",
         ),
         click.option(
+            "--tmp", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR",
+            help="Where packed core dumps are unpacked while they are read (default: $TMPDIR).",
+        ),
+        click.option(
             "--no-redact", is_flag=True,
             help="Leave secrets, home folders and prompts in the report.",
         ),

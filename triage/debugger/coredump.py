@@ -34,9 +34,10 @@ class _Program:
     warnings: tuple[ReportWarning, ...] = ()
 
 
-def read_core_dump(
+def read_core_dump(  # noqa: PLR0913
     path: Path,
     *,
+    name: str | None = None,
     binary: Path | None,
     sysroot: Path | None = None,
     input_id: int,
@@ -49,12 +50,13 @@ def read_core_dump(
     Only files that the user names are opened: without `binary` or `sysroot` gdb is not run, since
     it would open whatever the core dump names. A variable of `known_variables` that was certainly
     not set is recorded as unset; a function is asked for them when all else is read. `started` is
-    a gdb from `launch` that may be used; who launched it closes it. Raises InputError where
+    a gdb from `launch` that may be used; who launched it closes it. Messages call the core dump
+    `name` where its path is not the user's. Raises InputError where
     `path` is no core dump or `binary` no program.
     """
     with _open(path, "core dump") as stream:
         facts = read_core(stream, os.fstat(stream.fileno()).st_size)
-    program = _examine(path, binary, facts)
+    program = _examine(name or str(path), binary, facts)
     warnings = [*facts.warnings, *program.warnings]
     if not facts.supported or (binary is None and sysroot is None):
         fragment = bare_fragment(facts, input_id)
@@ -129,7 +131,7 @@ def _open(path: Path, what: str) -> BinaryIO:
         raise InputError(f"cannot read the {what} {path}: {error.strerror}") from error
 
 
-def _examine(core: Path, binary: Path | None, facts: CoreFacts) -> _Program:
+def _examine(core: str, binary: Path | None, facts: CoreFacts) -> _Program:
     if binary is None:
         return _Program(warnings=(_missing(core, facts),))
     with _open(binary, "binary") as stream:
@@ -167,12 +169,12 @@ def _mismatch(binary: Path, image: Image, facts: CoreFacts) -> ReportWarning | N
     return _warn("binary-mismatch", message)
 
 
-def _missing(core: Path, facts: CoreFacts) -> ReportWarning:
+def _missing(core: str, facts: CoreFacts) -> ReportWarning:
     executable = facts.executable or "an unknown program"
     given = shlex.quote((facts.executable or "PATH").removesuffix(" (deleted)"))
     message = (
         f"without the program there are no function names; the core dump is from {executable}: "
-        f"clawtriage core {shlex.quote(str(core))} --binary {given}"
+        f"clawtriage core {shlex.quote(core)} --binary {given}"
     )
     return _warn("binary-missing", message)
 

@@ -22,9 +22,16 @@ class EarlyRead:
     """
 
     def __init__(
-        self, path: Path, *, binary: Path | None, sysroot: Path | None, gdb: GdbProcess | None
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        binary: Path | None,
+        sysroot: Path | None,
+        gdb: GdbProcess | None,
     ) -> None:
         self.path = path
+        self._name = name
         self._variables: frozenset[str] = frozenset()
         self._told = threading.Event()
         self._fragment: Fragment | None = None
@@ -49,6 +56,7 @@ class EarlyRead:
         try:
             self._fragment = read_core_dump(
                 self.path,
+                name=self._name,
                 binary=binary,
                 sysroot=sysroot,
                 input_id=0,
