@@ -18,6 +18,7 @@ from triage.text.redact import redact_record, redact_report
 
 if TYPE_CHECKING:
     from triage.debugger.early import EarlyRead
+    from triage.debugger.pool import GdbPool
     from triage.intake.loaded import Loaded
     from triage.render import RenderOptions
 
@@ -28,10 +29,11 @@ class Options:
 
     packs: tuple[Path, ...] = ()
     db: Path | None = None
-    binary: Path | None = None
+    binaries: tuple[Path, ...] = ()
     sysroot: Path | None = None
     opened: Loaded | None = None
     early: EarlyRead | None = None
+    pool: GdbPool | None = None
     tmp: Path | None = None
     redact: bool = True
 
@@ -44,10 +46,11 @@ class Analyzer:
         self.options = options
         self.store: SignatureStore = open_store(options.packs, options.db)
         self._read_options = ReadOptions(
-            binary=options.binary,
+            binaries=options.binaries,
             sysroot=options.sysroot,
             opened=options.opened,
             early=options.early,
+            pool=options.pool,
             tmp=options.tmp,
             variables=self.store.variables(),
             log_literals=self.store.log_literals(),

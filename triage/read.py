@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -28,6 +29,7 @@ from triage.text.streams import separate
 
 if TYPE_CHECKING:
     from triage.debugger.early import EarlyRead
+    from triage.debugger.pool import GdbPool
     from triage.formats import Format
 
 Marked = TypeVar("Marked", ErrorRecord, Signal, Thread)
@@ -39,16 +41,18 @@ MAX_LOG_LINES = 2_000
 class ReadOptions:
     """What a reader needs beside the inputs.
 
-    `opened` is the first input where it was opened before, `early` the reading of it where that is
-    a core dump and has begun. `tmp` is the folder in which packed dumps are
-    unpacked while they are read. `variables` are the environment variables
-    that signatures ask about; `log_literals` (lower case) mark the lines that they ask about.
+    `binaries` are programs, of which the one that crashed is taken. `opened` is the first input
+    where it was opened before, `early` the reading of it where that is a core dump and has begun;
+    `pool` has gdbs for more than one core dump. `tmp` is the folder in which packed dumps are
+    unpacked while they are read. `variables` are the environment variables that signatures ask
+    about; `log_literals` (lower case) mark the lines that they ask about.
     """
 
-    binary: Path | None = None
+    binaries: tuple[Path, ...] = ()
     sysroot: Path | None = None
     opened: Loaded | None = None
     early: EarlyRead | None = None
+    pool: GdbPool | None = None
     tmp: Path | None = None
     variables: frozenset[str] = frozenset()
     log_literals: tuple[str, ...] = ()
@@ -195,15 +199,16 @@ def _core_fragment(item: Loaded, path: Path, options: ReadOptions) -> Fragment:
     early = options.early
     if early is not None and item is options.opened:
         return early.result(options.variables)
-    from triage.debugger.coredump import read_core_dump  # logs do not need it
+    from triage.debugger.coredump import choose_binary, read_core_dump  # logs do not need it
 
     return read_core_dump(
         path,
-        name=item.name,
-        binary=options.binary,
+        name=shlex.quote(item.name),
+        binary=choose_binary(path, options.binaries),
         sysroot=options.sysroot,
         input_id=item.input.id,
         known_variables=options.variables,
+        started=options.pool,
     )
 
 

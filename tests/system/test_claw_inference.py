@@ -136,7 +136,7 @@ def crashes(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 def analyze(*inputs: Path, binary: Path | None = None) -> Report:
-    return Analyzer(Options(binary=binary)).analyze([str(p) for p in inputs])
+    return Analyzer(Options(binaries=(binary,) if binary else ())).analyze([str(p) for p in inputs])
 
 
 def first(report: Report) -> str | None:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from triage.cli.output import emit, page_options, render_options, shared_options, show
+from triage.cli.output import (
+    binary_option,
+    emit,
+    page_options,
+    render_options,
+    shared_options,
+    show,
+)
 from triage.errors import UsageError
 
 _EPILOG = """\b
@@ -22,10 +29,7 @@ Examples:
 
 @click.command("analyze", epilog=_EPILOG)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option(
-    "--binary", type=click.Path(path_type=Path), metavar="EXE",
-    help="The program that crashed, where an INPUT is its core dump.",
-)  # fmt: skip
+@binary_option("The program that crashed, where an INPUT is its core dump.")
 @click.option(
     "--explain-parse", is_flag=True,
     help="Show what was read from each line in place of a diagnosis.",
@@ -34,7 +38,7 @@ Examples:
 @shared_options
 def command(
     inputs: tuple[str, ...],
-    binary: Path | None,
+    binaries: tuple[Path, ...],
     explain_parse: bool,
     form: str,
     verbose: bool,
@@ -52,7 +56,9 @@ def command(
     """
     from triage.pipeline import Analyzer, Options  # not for --help
 
-    analyzer = Analyzer(Options(packs=packs, db=db, tmp=tmp, binary=binary, redact=not no_redact))
+    analyzer = Analyzer(
+        Options(packs=packs, db=db, tmp=tmp, binaries=binaries, redact=not no_redact)
+    )
     if explain_parse:
         if form != "text":
             raise UsageError("--explain-parse prints text alone", hint="leave --format out")

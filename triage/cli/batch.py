@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from triage.cli.output import shared_options
+from triage.cli.output import binary_option, shared_options, sysroot_option
 from triage.errors import ExitCode
 from triage.text.safe import safe_line
 
@@ -28,10 +28,14 @@ Examples:
     "--fail-on", multiple=True, type=click.Choice(["unknown", "error"]),
     help="Leave with status 10 where an upload ends like this (repeatable).",
 )  # fmt: skip
+@binary_option("The program that crashed; of several the one whose build id the core dump states.")
+@sysroot_option
 @shared_options
 def command(
     uploads: Path,
     fail_on: tuple[str, ...],
+    binaries: tuple[Path, ...],
+    sysroot: Path | None,
     packs: tuple[Path, ...],
     db: Path | None,
     tmp: Path | None,
@@ -46,7 +50,9 @@ def command(
     from triage.pipeline import Options
     from triage.render.json_ import dump
 
-    options = Options(packs=packs, db=db, tmp=tmp, redact=not no_redact)
+    options = Options(
+        packs=packs, db=db, tmp=tmp, binaries=binaries, sysroot=sysroot, redact=not no_redact
+    )
     seen: set[str] = set()
     for row in run_batch(uploads, options):
         # Bytes, so that no locale can make a name in a crash fail the night.

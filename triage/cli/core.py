@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import click
 
-from triage.cli.output import emit, preload, render_options, shared_options
+from triage.cli.output import binary_option, render_options, shared_options, sysroot_option
+from triage.errors import UsageError
 
 _EPILOG = """\b
 Examples:
   clawtriage core ./core --binary ./claw_inference
-  clawtriage core core.1234 --binary ./claw_inference --log engine.log
+  clawtriage core core.1234.zst --binary ./claw_inference --log engine.log
   clawtriage core core.1234                    no program at hand: what the core alone tells
+  clawtriage core --last claw_inference        the last crash that systemd keeps of a program
+  clawtriage core cores/ --binary ./claw_inference --format jsonl
 """
 
 
 @click.command("core", epilog=_EPILOG)
-@click.argument("core", metavar="CORE", type=click.Path(path_type=Path))
-@click.option(
-    "-b", "--binary", type=click.Path(path_type=Path), metavar="EXE",
-    help="The program that crashed, built with -g for files and lines.",
-)  # fmt: skip
-@click.option(
-    "--sysroot", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR",
-    help="Where the libraries of the crashed machine are.",
-)  # fmt: skip
+@click.argument("cores", metavar="CORE...", nargs=-1)
+@binary_option(
+    "The program that crashed, built with -g for files and lines (of several the one that fits)."
+)
+@sysroot_option
 @click.option(
     "--log", "logs", multiple=True, metavar="FILE",
     help="A log of the same crash (repeatable; `-` is standard input).",
 )  # fmt: skip
+@click.option(
+    "--last", is_flag=True,
+    help="Take the last crash that systemd keeps; CORE is then a program's name or path, or a "
+    "process id.",
+)  # fmt: skip
+@click.option("--list", "listing", is_flag=True, help="List the crashes that systemd keeps.")
 @render_options
 @shared_options
 def command(
-    core: Path,
-    binary: Path | None,
+    cores: tuple[str, ...],
+    binaries: tuple[Path, ...],
     sysroot: Path | None,
     logs: tuple[str, ...],
+    last: bool,
+    listing: bool,
     form: str,
     verbose: bool,
     output: Path | None,
@@ -47,36 +53,24 @@ def command(
     tmp: Path | None,
     no_redact: bool,
 ) -> int:
-    """Diagnose a crash from its CORE dump.
+    """Diagnose a crash from its CORE dump, or each crash of several.
 
     gdb reads the stacks; the core itself tells the signal, the command line and the variables. No
-    file is opened but those that you name, and the system libraries where you give --binary.
+    file is opened but those that you name, and the system libraries where you give --binary. A
+    CORE may be packed (gzip, bzip2, xz, zstd, lz4); a folder stands for the core dumps in it.
     """
-    from triage.debugger.launch import launch  # not for --help
+    from triage.cli.core_runs import CoreRun, Page  # not for --help
 
-    # gdb takes longest: it starts first, reads the core while the rest is imported, and what
-    # prints the report is imported while it still reads.
-    wanted = binary is not None or sysroot is not None
-    with contextlib.ExitStack() as stack:
-        gdb = launch(sysroot) if wanted else None
-        if gdb is not None:
-            stack.enter_context(gdb)
-        from triage.intake.core import load_core
-        from triage.intake.spool import Spool
-
-        opened = load_core(core, stack.enter_context(Spool(tmp)))
-        from triage.debugger.early import EarlyRead
-
-        path = opened.path or core
-        early = EarlyRead(path, name=str(core), binary=binary, sysroot=sysroot, gdb=gdb)
-        stack.enter_context(early)
-        from triage.pipeline import Analyzer, Options
-
-        options = Options(
-            packs=packs, db=db, binary=binary, sysroot=sysroot, opened=opened, early=early,
-            tmp=tmp, redact=not no_redact,
-        )  # fmt: skip
-        analyzer = Analyzer(options)
-        preload(form)
-        report = analyzer.analyze([str(core), *logs])
-    return emit(report, form=form, verbose=verbose, output=output, color=color)
+    run = CoreRun(
+        binaries=binaries, sysroot=sysroot, logs=logs, packs=packs, db=db, tmp=tmp,
+        redact=not no_redact,
+    )  # fmt: skip
+    page = Page(form=form, verbose=verbose, output=output, color=color)
+    if listing or last:
+        if len(cores) > 1 or (listing and last):
+            raise UsageError("name one program at most", hint="clawtriage core --last PROGRAM")
+        match = cores[0] if cores else None
+        return run.list_kept(match, page) if listing else run.read_last(match, page)
+    if not cores:
+        raise UsageError("no core dump is named", hint="clawtriage core CORE, or --last")
+    return run.read(cores, page)

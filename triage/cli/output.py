@@ -68,6 +68,21 @@ def render_options(command: F) -> F:
     return command
 
 
+def binary_option(text: str) -> Callable[[F], F]:
+    """Return the option that names programs."""
+    return click.option(
+        "-b", "--binary", "binaries", multiple=True, type=_PATH, metavar="EXE", help=text
+    )
+
+
+def sysroot_option(command: F) -> F:
+    """Add the option that names the libraries' folder."""
+    return click.option(
+        "--sysroot", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR",
+        help="Where the libraries of the crashed machine are.",
+    )(command)  # fmt: skip
+
+
 def emit(
     report: Report, *, form: str, verbose: bool, output: Path | None, color: bool | None
 ) -> int:

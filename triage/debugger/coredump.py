@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -15,6 +15,7 @@ from triage.debugger.gdb import Symbolication, bare_fragment, read_with_gdb
 from triage.debugger.launch import GdbProcess
 from triage.debugger.limits import GdbLimits
 from triage.debugger.options import parse_options
+from triage.debugger.pool import GdbPool
 from triage.elf.corefile import read_core
 from triage.elf.facts import CoreFacts
 from triage.elf.image import Image, read_image
@@ -27,10 +28,14 @@ _MODEL_SUFFIXES: Final = (".gguf", ".ggml", ".safetensors")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Program:
-    """The executable that the user gave: whether its symbols are used, and what they are worth."""
+    """The executable that the user gave: whether its symbols are used, and what they are worth.
+
+    `verified` says that it certainly is the one that crashed.
+    """
 
     path: Path | None = None
     symbols: Symbols | None = None
+    verified: bool = False
     warnings: tuple[ReportWarning, ...] = ()
 
 
@@ -43,21 +48,23 @@ def read_core_dump(  # noqa: PLR0913
     input_id: int,
     known_variables: frozenset[str] | Callable[[], frozenset[str]] = frozenset(),
     limits: GdbLimits | None = None,
-    started: GdbProcess | None = None,
+    started: GdbProcess | GdbPool | None = None,
 ) -> Fragment:
     """Read a core dump into a fragment.
 
     Only files that the user names are opened: without `binary` or `sysroot` gdb is not run, since
     it would open whatever the core dump names. A variable of `known_variables` that was certainly
     not set is recorded as unset; a function is asked for them when all else is read. `started` is
-    a gdb from `launch` that may be used; who launched it closes it. Messages call the core dump
-    `name` where its path is not the user's. Raises InputError where
-    `path` is no core dump or `binary` no program.
+    a gdb from `launch` that may be used, or a pool of gdbs for many core dumps; who made it closes
+    it. `name` is what a command line calls the core dump, where that is not its path. Raises
+    InputError where `path` is no core dump or `binary` no program.
     """
     with _open(path, "core dump") as stream:
         facts = read_core(stream, os.fstat(stream.fileno()).st_size)
-    program = _examine(name or str(path), binary, facts)
+    program = _examine(name or shlex.quote(str(path)), binary, facts)
     warnings = [*facts.warnings, *program.warnings]
+    # What is damaged, or of a program that is not certainly this one, gets a gdb of its own.
+    poolable = program.verified and not facts.warnings
     if not facts.supported or (binary is None and sysroot is None):
         fragment = bare_fragment(facts, input_id)
     else:
@@ -68,7 +75,7 @@ def read_core_dump(  # noqa: PLR0913
             input_id=input_id,
             limits=limits or GdbLimits(),
             symbolication=Symbolication(sysroot=sysroot, program=program.symbols),
-            started=started,
+            started=started if isinstance(started, GdbProcess) or poolable else None,
         )
     names = known_variables() if callable(known_variables) else known_variables
     return dataclasses.replace(
@@ -113,6 +120,28 @@ def read_environment(
     )
 
 
+def choose_binary(core: Path, binaries: Sequence[Path]) -> Path | None:
+    """Return the program that crashed, of several by the build id that the core dump states."""
+    if len(binaries) < 2:
+        return binaries[0] if binaries else None
+    with _open(core, "core dump") as stream:
+        wanted = read_core(stream, os.fstat(stream.fileno()).st_size).executable_build_id
+    return next((b for b in binaries if wanted and _build_id_of(b) == wanted), None)
+
+
+def is_same_program(core: Path, binary: Path) -> bool | None:
+    """Tell whether a file is the program that crashed, None where neither can be said."""
+    with _open(core, "core dump") as stream:
+        wanted = read_core(stream, os.fstat(stream.fileno()).st_size).executable_build_id
+    found = _build_id_of(binary)
+    return None if wanted is None or found is None else wanted == found
+
+
+def _build_id_of(binary: Path) -> str | None:
+    with _open(binary, "binary") as stream:
+        return read_image(stream).build_id
+
+
 def _model(facts: CoreFacts) -> ModelFile | None:
     """Return the model file that was mapped; the first, where it is split into several."""
     maps = [m for m in facts.mappings if m.path.endswith(_MODEL_SUFFIXES)]
@@ -145,7 +174,12 @@ def _examine(core: str, binary: Path | None, facts: CoreFacts) -> _Program:
         warnings.append(_warn("binary-unverified", message))
     if not image.has_debug_info and not image.debug_link:
         warnings.append(_stripped(binary, image))
-    return _Program(path=binary, symbols=_symbols(image), warnings=tuple(warnings))
+    return _Program(
+        path=binary,
+        symbols=_symbols(image),
+        verified=None not in (image.build_id, facts.executable_build_id),
+        warnings=tuple(warnings),
+    )
 
 
 def _symbols(image: Image) -> Symbols:
@@ -174,7 +208,7 @@ def _missing(core: str, facts: CoreFacts) -> ReportWarning:
     given = shlex.quote((facts.executable or "PATH").removesuffix(" (deleted)"))
     message = (
         f"without the program there are no function names; the core dump is from {executable}: "
-        f"clawtriage core {shlex.quote(core)} --binary {given}"
+        f"clawtriage core {core} --binary {given}"
     )
     return _warn("binary-missing", message)
 

@@ -18,6 +18,7 @@ from triage.debugger.libraries import (
 )
 from triage.debugger.limits import Arguments, GdbLimits, Outcome
 from triage.debugger.mi import MiSession
+from triage.debugger.pool import GdbPool, ProgramKey
 from triage.debugger.precheck import bare_frames, bare_modules, bare_threads, thread_name
 from triage.debugger.records import as_number
 from triage.debugger.stacks import RawThread, StackReader, read_threads
@@ -69,6 +70,7 @@ class _Reading:
     threads: list[RawThread] = field(default_factory=list)
     current: int | None = None
     libraries: Libraries = field(default_factory=lambda: Libraries(()))
+    symbols_of: frozenset[str] = frozenset()
     error: str | None = None
     unparsed: int = 0
 
@@ -86,11 +88,13 @@ def read_with_gdb(
     input_id: int,
     limits: GdbLimits,
     symbolication: Symbolication | None = None,
-    started: GdbProcess | None = None,
+    started: GdbProcess | GdbPool | None = None,
 ) -> Fragment:
     """Read all threads and modules of a core dump.
 
     `started` is a gdb that waits for its first command; it is used if its options fit, and ended.
+    Or it is a pool of gdbs that may have read other core dumps; what one of those says is used only
+    where nothing about it is unusual.
     Where gdb is missing or fails, the fragment has what the facts tell and a warning.
     """
     job = _Job(
@@ -106,7 +110,7 @@ def read_with_gdb(
         message = "gdb is not installed, so functions have no names: apt-get install gdb"
         return bare_fragment(facts, input_id, _warn("debugger-missing", message))
     try:
-        reading, warnings = _attempts(gdb, job, started)
+        reading, warnings = _gdb_reading(gdb, job, started)
     except DebuggerError as error:
         hint = f" ({error.hint})" if error.hint else ""
         return bare_fragment(facts, input_id, _warn("debugger-failed", f"{error}{hint}"))
@@ -124,6 +128,47 @@ def bare_fragment(facts: CoreFacts, input_id: int, *warnings: ReportWarning) -> 
         signal_rank=SIGNAL_RANK,
         modules=bare_modules(facts),
         warnings=warnings,
+    )
+
+
+def _gdb_reading(
+    gdb: str, job: _Job, started: GdbProcess | GdbPool | None
+) -> tuple[_Reading, list[ReportWarning]]:
+    if not isinstance(started, GdbPool):
+        return _attempts(gdb, job, started)
+    reading = _pooled(gdb, job, started)
+    return _attempts(gdb, job, None) if reading is None else (reading, [])
+
+
+def _pooled(gdb: str, job: _Job, pool: GdbPool) -> _Reading | None:
+    """Read with a gdb of the pool, None where that is no way for this core dump.
+
+    Nothing of a core dump may reach the next one: whatever is out of the ordinary ends the gdb,
+    and the core dump is read again with one of its own.
+    """
+    build_id = job.facts.executable_build_id
+    if job.binary is None or build_id is None:
+        return None
+    options = _options(job, job.limits, demangle=True)
+    key = ProgramKey.of(options, job.binary, build_id)
+    lease = pool.take(key, lambda: GdbProcess(gdb, options), job.limits)
+    try:
+        reading = _read(lease.session, job, job.limits, new_program=lease.fresh)
+        clean = _is_clean(job, reading)
+        if clean:
+            lease.keep(reading.symbols_of)
+    finally:
+        pool.give_back(key, lease)
+    return reading if clean else None
+
+
+def _is_clean(job: _Job, reading: _Reading) -> bool:
+    """Tell whether gdb read exactly what the core dump holds, and had nothing to remark."""
+    return (
+        reading.outcome is Outcome.OK
+        and not _reading_warnings(reading)
+        and {t.tid for t in reading.threads} == {t.tid for t in job.facts.threads}
+        and all(t.frames for t in reading.threads)
     )
 
 
@@ -173,17 +218,23 @@ def _options(job: _Job, limits: GdbLimits, *, demangle: bool) -> GdbOptions:
 
 def _run(process: GdbProcess, job: _Job, limits: GdbLimits) -> _Reading:
     with MiSession(process, limits) as session:
-        reading = _load(session, job)
-        ordered = sorted(reading.threads, key=lambda t: t.tid != job.crashed_tid)
-        StackReader(session, limits, reading.libraries, job.facts).read(ordered)
-        reading.outcome = session.outcome
-        reading.unparsed = len(session.unparsed)
-        return reading
+        return _read(session, job, limits, new_program=True)
 
 
-def _load(session: MiSession, job: _Job) -> _Reading:
+def _read(session: MiSession, job: _Job, limits: GdbLimits, *, new_program: bool) -> _Reading:
+    reading = _load(session, job, new_program=new_program)
+    ordered = sorted(reading.threads, key=lambda t: t.tid != job.crashed_tid)
+    reader = StackReader(session, limits, reading.libraries, job.facts)
+    reader.read(ordered)
+    reading.symbols_of = frozenset(reader.loaded)
+    reading.outcome = session.outcome
+    reading.unparsed = len(session.unparsed)
+    return reading
+
+
+def _load(session: MiSession, job: _Job, *, new_program: bool) -> _Reading:
     commands = [f"-target-select core {path_text(job.core)}", "-thread-info", LIST, DEBUG_FOLDERS]
-    if job.binary is not None:
+    if job.binary is not None and new_program:
         commands.insert(0, f"-file-exec-and-symbols {_quoted(job.binary)}")
     *loads, threads, listing, folders = session.send_all(commands)
     errors = [reply.error for reply in loads if reply.error]

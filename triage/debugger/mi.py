@@ -104,6 +104,13 @@ class MiSession:
         self._outgoing = memoryview(text.encode())
         return [self._reply(first + i) for i in range(len(commands))]
 
+    def renew(self, limits: GdbLimits) -> None:
+        """Let the limits count anew, for the next core dump."""
+        self._limits = limits
+        self._deadline = time.monotonic() + limits.wall
+        self._read = 0
+        self.unparsed = []
+
     def close(self) -> None:
         """End gdb, whatever it is doing."""
         self._owner.close()

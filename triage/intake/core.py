@@ -29,12 +29,41 @@ def load_core(path: Path, spool: Spool) -> Loaded:
             raise InputError(f"{path} is not a file", hint="give the core dump, a file on disk")
         with path.open("rb") as stream:
             info = Input(id=0, name=str(path), kind=InputKind.ELF_CORE, size=facts.st_size)
-            return _load(Source(input=info, stream=stream, path=path), spool)
+            return load_open(Source(input=info, stream=stream, path=path), spool)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}", hint="check the name of the core") from error
 
 
-def _load(source: Source, spool: Spool) -> Loaded:
+def find_cores(folder: Path) -> list[Path]:
+    """Return the core dumps in a folder, packed ones too, by name.
+
+    Raises InputError where there are none.
+    """
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
+    found = [path for path in files if _is_core(path)]
+    if not found:
+        raise InputError(
+            f"{folder}: no core dumps in this folder",
+            hint=f"clawtriage analyze {folder} reads logs",
+        )
+    return found
+
+
+def _is_core(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            head = stream.peek(_HEAD)
+            name = compression(head)
+            if name is None:
+                return classify(head)[0] in DUMPS
+            with io.BufferedReader(unpacked(stream, name), _HEAD * 2) as inner:
+                return classify(inner.peek(_HEAD))[0] in DUMPS
+    except (OSError, InputError):
+        return False
+
+
+def load_open(source: Source, spool: Spool) -> Loaded:
+    """Load a core dump from a file or stream that is open; raises InputError for anything else."""
     head = source.stream.peek(_HEAD)  # type: ignore[attr-defined]
     name = compression(head)
     if name is None:
