@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,7 @@ class CoreRun:
 
         with Spool(self.tmp) as spool:
             opened = load_core(core, spool)
-            return self._read_opened(opened, None, self._chosen(opened), page)
+            return self._read_opened(opened, shlex.quote(str(core)), self._chosen(opened), page)
 
     def _chosen(self, opened: Loaded) -> tuple[Path, ...]:
         if len(self.binaries) < 2 or opened.path is None:
@@ -103,7 +104,7 @@ class CoreRun:
         return () if found is None else (found,)
 
     def _read_opened(
-        self, opened: Loaded, name: str | None, binaries: tuple[Path, ...], page: Page
+        self, opened: Loaded, name: str, binaries: tuple[Path, ...], page: Page
     ) -> int:
         from triage.debugger.early import EarlyRead
 

@@ -28,10 +28,16 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _leave)
-    with _early_gdb(sys.argv[1:]):
-        from triage.cli.app import run  # the fast path above needs none of it
+    try:
+        with _early_gdb(sys.argv[1:]):
+            from triage.cli.app import run  # the fast path above needs none of it
 
-        status = run(sys.argv[1:])
+            status = run(sys.argv[1:])
+    except Terminated as end:
+        status = end.status
+    finally:
+        if "triage.debugger.launch" in sys.modules:
+            sys.modules["triage.debugger.launch"].end_all()
     sys.exit(status)
 
 

@@ -25,7 +25,7 @@ class EarlyRead:
         self,
         path: Path,
         *,
-        name: str | None = None,
+        name: str | None,
         binary: Path | None,
         sysroot: Path | None,
         gdb: GdbProcess | None,

@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -50,17 +51,26 @@ class GdbOptions(NamedTuple):
     memory: int = MEMORY_BYTES
 
 
+_running: set[GdbProcess] = set()
+_running_lock = threading.Lock()
+_over = threading.Event()
+
+
 class GdbProcess:
     """One gdb in a process group and an empty folder of its own; a context manager."""
 
     def __init__(self, gdb: str, options: GdbOptions) -> None:
         self.options = options
-        self._folder = _new_folder()
-        try:
-            self.popen = _start([gdb, *_arguments(options)], self._folder)
-        except OSError as error:
-            os.rmdir(self._folder)  # noqa: PTH106 - a string, and pathlib would gain nothing
-            raise DebuggerError(f"gdb cannot be started: {error.strerror}") from error
+        with _running_lock:
+            if _over.is_set():
+                raise DebuggerError("the program ends, so no gdb is started")
+            self._folder = _new_folder()
+            try:
+                self.popen = _start([gdb, *_arguments(options)], self._folder)
+            except OSError as error:
+                os.rmdir(self._folder)  # noqa: PTH106 - a string, and pathlib would gain nothing
+                raise DebuggerError(f"gdb cannot be started: {error.strerror}") from error
+            _running.add(self)
         _limit(self.popen.pid, options)
 
     def __enter__(self) -> Self:
@@ -76,6 +86,7 @@ class GdbProcess:
 
     def close(self) -> None:
         """End gdb, whatever it is doing: it can ignore every signal but this."""
+        _running.discard(self)
         if self.popen.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.popen.pid, signal.SIGKILL)
@@ -128,6 +139,14 @@ def prelaunch() -> Iterator[None]:
     finally:
         while _waiting:
             _waiting.pop().close()
+
+
+def end_all() -> None:
+    """End every gdb that runs and start none from now on: a thread may still be reading."""
+    with _running_lock:
+        _over.set()
+    for process in tuple(_running):
+        process.close()
 
 
 def path_text(path: Path | None) -> str | None:

@@ -160,14 +160,12 @@ def _run(words: list[str]) -> subprocess.CompletedProcess[bytes]:
 
 def _match_word(match: str) -> str:
     """Return what coredumpctl takes for a program: a number, a whole path, or a short name."""
-    if match.isdigit():
-        return match
-    if "/" in match:
-        return str(Path(match).resolve())
     if match.startswith("-") or "=" in match:
         raise InputError(
             f"{match} names no program", hint="give its name, its path or a process id"
         )
+    if "/" in match:
+        return str(Path(match).resolve())
     return match[:_MAX_COMMAND_NAME]
 
 

@@ -28,11 +28,11 @@ _POLL = 0.05  # seconds after which the decoder looks whether anyone still reads
 
 def _gzip(stream: BinaryIO) -> Any:
     try:
-        from isal import igzip  # three times as fast, where there is a wheel of it
+        from isal import igzip_lib  # three times as fast, where there is a wheel of it
     except ImportError:
         return gzip.GzipFile(fileobj=stream)
-    reader: Any = igzip.IGzipFile
-    return reader(fileobj=stream)
+    # The module's own file object loses what stands in the last piece before the damage.
+    return _Frames(stream, lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP))
 
 
 def _zstd(stream: BinaryIO) -> Any:
