@@ -83,7 +83,8 @@ def compare(program: Path, cores: Sequence[Path], folder: Path) -> None:
     print(f"  beside gdb (bar {BAR})                              {ratio:8.2f}")
     print(f"clawtriage core, an extra core dump (bar 25-50 ms)    {extra * 1e3:8.1f} ms")
     if "eu-stack" in median:
-        print(f"eu-stack, one core dump                               {median['eu-stack'] * 1e3:8.1f} ms")
+        each = median["eu-stack"]
+        print(f"eu-stack, one core dump                               {each * 1e3:8.1f} ms")
 
 
 def gdb_words(program: Path, core: str) -> list[str]:

@@ -31,7 +31,6 @@ class Options:
     db: Path | None = None
     binaries: tuple[Path, ...] = ()
     sysroot: Path | None = None
-    opened: Loaded | None = None
     early: EarlyRead | None = None
     pool: GdbPool | None = None
     tmp: Path | None = None
@@ -48,7 +47,6 @@ class Analyzer:
         self._read_options = ReadOptions(
             binaries=options.binaries,
             sysroot=options.sysroot,
-            opened=options.opened,
             early=options.early,
             pool=options.pool,
             tmp=options.tmp,
@@ -56,9 +54,12 @@ class Analyzer:
             log_literals=self.store.log_literals(),
         )
 
-    def read(self, names: Sequence[str]) -> ReadResult:
-        """Read inputs that are evidence of one incident; raises InputError if none can be read."""
-        return read(names, self._read_options)
+    def read(self, names: Sequence[str], opened: Loaded | None = None) -> ReadResult:
+        """Read inputs that are evidence of one incident; raises InputError if none can be read.
+
+        `opened` is the first of them where it was opened before.
+        """
+        return read(names, replace(self._read_options, opened=opened))
 
     def read_text(self, text: str) -> Crash:
         """Read a text that is already in memory."""
@@ -70,12 +71,13 @@ class Analyzer:
             return crash
         return replace(crash, engine=detect_engine(crash, self.store))
 
-    def analyze(self, names: Sequence[str]) -> Report:
+    def analyze(self, names: Sequence[str], opened: Loaded | None = None) -> Report:
         """Return the report on inputs that are evidence of one incident.
 
-        Raises InputError where none of them can be read.
+        `opened` is the first of them where it was opened before. Raises InputError where none of
+        them can be read.
         """
-        return self.report(self.read(names))
+        return self.report(self.read(names, opened))
 
     def explain_parse(self, names: Sequence[str], options: RenderOptions) -> str:
         """Return a page on what was read from which line of the inputs.

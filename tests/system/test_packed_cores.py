@@ -189,7 +189,11 @@ class TestBundles:
         bundle.write_bytes(packed(files, form))
         found = report("analyze", bundle, "--binary", core_programs.plain, tmp=tmp)
         assert functions(found) == STACK
-        assert found["errors"][0]["at"] == {"input": 0, "line": 2, "member": "crash/logs/engine.log"}
+        assert found["errors"][0]["at"] == {
+            "input": 0,
+            "line": 2,
+            "member": "crash/logs/engine.log",
+        }
         frame = found["threads"][found["crashed_thread"]]["frames"][0]
         assert frame["at"]["member"] == "crash/core.zst"
         assert [(i["kind"], i["dialects"]) for i in found["inputs"]] == [
@@ -376,5 +380,3 @@ class TestOne:
         assert codes(report("core", crash(core_programs.plain), *twice, tmp=tmp)) == [
             "binary-missing"
         ]
-
-

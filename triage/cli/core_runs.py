@@ -124,17 +124,19 @@ class CoreRun:
 
             options = Options(
                 packs=self.packs, db=self.db, tmp=self.tmp, redact=self.redact,
-                binaries=binaries, sysroot=self.sysroot, opened=opened, early=early,
+                binaries=binaries, sysroot=self.sysroot, early=early,
             )  # fmt: skip
             analyzer = Analyzer(options)
             preload(page.form)
-            report = analyzer.analyze([opened.input.name, *self.logs])
+            report = analyzer.analyze([opened.input.name, *self.logs], opened)
         return emit(
             report, form=page.form, verbose=page.verbose, output=page.output, color=page.color
         )
 
     def _read_many(self, paths: Sequence[Path], page: Page) -> int:
         from triage.debugger.pool import GdbPool
+        from triage.intake.core import load_core
+        from triage.intake.spool import Spool
         from triage.pipeline import Analyzer, Options
 
         pages: list[str] = []
@@ -148,7 +150,8 @@ class CoreRun:
             analyzer = Analyzer(options)
             for path in paths:
                 try:
-                    report = analyzer.analyze([str(path)])
+                    with Spool(self.tmp) as spool:
+                        report = analyzer.analyze([str(path)], load_core(path, spool))
                 except TriageError as error:
                     click.echo(f"clawtriage: {safe_line(str(error))}", err=True)
                     failures.append(error)

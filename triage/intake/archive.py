@@ -56,6 +56,7 @@ class Budget:
 
     def take_member(self) -> None:
         """Count a member; raises LimitError where it is one too many."""
+        self.take(0)
         self.members -= 1
         if self.members < 0:
             raise LimitError(f"it has more than {MAX_MEMBERS:,} members")

@@ -1,6 +1,7 @@
 """Members of archives are read as streams, hostile ones end early, and no name is ever a path."""
 
 import bz2
+import contextlib
 import gzip
 import io
 import random
@@ -28,7 +29,7 @@ from triage.intake.zipped import read_zip
 from triage.model.report import InputKind
 from triage.text.literals import Literals
 
-Members = dict[str, bytes]
+Members = dict[str, bytes | bytearray]
 CONTENT: Members = {"logs/engine.log": b"one\ntwo\n", "a": b"x" * 1000, "empty": b""}
 
 
@@ -50,12 +51,14 @@ def zipped(members: Members, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     return file.getvalue()
 
 
-def read_back(data: bytes, budget: Budget | None = None) -> Members:
+def read_back(data: bytes, budget: Budget | None = None, into: Members | None = None) -> Members:
+    found = {} if into is None else into
     read = read_zip if data.startswith(b"PK") else read_tar
-    return {
-        member.name: member.content.stream.read()
-        for member in read(io.BytesIO(data), budget or Budget())
-    }
+    for member in read(io.BytesIO(data), budget or Budget()):
+        text = found[member.name] = bytearray()
+        while piece := member.content.stream.read(1 << 20):
+            text += piece
+    return found
 
 
 def load_bytes(folder: Path, data: bytes, name: str = "bundle") -> list[Loaded]:
@@ -121,10 +124,9 @@ class TestTar:
     @pytest.mark.parametrize("cut", [100, 600, 1100, 2000])
     def test_a_cut_archive_ends_with_what_is_there(self, cut: int) -> None:
         data = tar({"a": b"x" * 700, "b": b"y" * 700})[:cut]
-        found = {}
+        found: Members = {}
         with pytest.raises(ArchiveError, match="middle"):
-            for member in read_tar(io.BytesIO(data), Budget()):
-                found[member.name] = member.content.stream.read()
+            read_back(data, into=found)
         assert all(text == (b"x" if n == "a" else b"y") * len(text) for n, text in found.items())
 
     def test_negative_size_does_not_loop(self) -> None:
@@ -167,10 +169,8 @@ class TestTar:
                 at = dice.randrange(len(data) // 512) * 512
                 data[at + 148 : at + 156] = b" " * 8
                 data[at + 148 : at + 156] = b"%06o\0 " % sum(data[at : at + 512])
-        try:
+        with contextlib.suppress(ArchiveError):
             read_back(bytes(data))
-        except ArchiveError:
-            pass
 
 
 class TestZip:
@@ -224,10 +224,8 @@ class TestZip:
         data = bytearray(zipped(CONTENT))
         for _ in range(count):
             data[dice.randrange(4, len(data))] = dice.randrange(256)
-        try:
+        with contextlib.suppress(ArchiveError):
             read_back(bytes(data))
-        except ArchiveError:
-            pass
 
 
 class TestBudget:
@@ -239,15 +237,11 @@ class TestBudget:
 
     @pytest.mark.parametrize("pack", [tar, zipped])
     def test_bytes(self, pack: Callable[[Members], bytes]) -> None:
-        budget = Budget(bytes=1 << 20)
-        read = read_zip if pack is zipped else read_tar
-        produced = 0
+        found: Members = {}
+        data = pack({"a": bytes(9 << 20), "b": b"x"})
         with pytest.raises(LimitError):
-            for member in read(io.BytesIO(pack({"a": bytes(9 << 20), "b": b"x"})), budget):
-                while piece := member.content.stream.read(1 << 16):
-                    produced += len(piece)
-                budget.take(0)
-        assert produced <= 2 << 20
+            read_back(data, Budget(bytes=1 << 20), found)
+        assert [name for name in found if len(found[name]) <= 2 << 20] == ["a"]
 
     def test_holes_count(self, tmp_path: Path) -> None:
         path = tmp_path / "core"
@@ -255,14 +249,10 @@ class TestBudget:
             file.truncate(9 << 30)
         words = ["tar", "-S", "-cf", "-", "core"]
         packed = subprocess.run(words, cwd=tmp_path, capture_output=True, check=True).stdout
-        budget = Budget(bytes=64 << 20)
-        produced = 0
+        found: Members = {}
         with pytest.raises(LimitError):
-            for member in read_tar(io.BytesIO(packed), budget):
-                while piece := member.content.stream.read(1 << 20):
-                    produced += len(piece)
-                budget.take(0)
-        assert produced <= 65 << 20
+            read_back(packed + tar({"b": b"x"}), Budget(bytes=64 << 20), found)
+        assert len(found["core"]) <= 65 << 20
 
 
 class TestLoad:
@@ -312,7 +302,7 @@ class TestLoad:
         assert "prog (a program or library" in warning.message
 
     def test_nothing_in_it_can_be_read(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="b.bin"):
+        with pytest.raises(InputError, match=r"b\.bin"):
             load_bytes(tmp_path, zipped({"b.bin": bytes(range(256))}))
         with pytest.raises(InputError, match="no files in it"):
             load_bytes(tmp_path, zipped({}))
