@@ -6,6 +6,7 @@ TriageError
 ├─ PackError (4)       a signature pack is wrong: file, key, problem
 ├─ GrammarError (4)    a grammar does not build
 ├─ DebuggerError (5)   gdb is missing, failed or timed out
+│  └─ SandboxError     gdb cannot be put into a sandbox
 ├─ StoreError (6)      the database cannot be opened
 └─ BatchError (7)      the batch could not run at all
 """
@@ -70,6 +71,10 @@ class DebuggerError(TriageError):
     """The debugger is missing, failed or ran past its limits."""
 
     exit_code = ExitCode.DEBUGGER
+
+
+class SandboxError(DebuggerError):
+    """There is no sandbox for the debugger, so it is not started."""
 
 
 class StoreError(TriageError):

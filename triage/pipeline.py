@@ -19,6 +19,7 @@ from triage.text.redact import redact_record, redact_report
 if TYPE_CHECKING:
     from triage.debugger.early import EarlyRead
     from triage.debugger.pool import GdbPool
+    from triage.debugger.prepare import CoreRequest
     from triage.intake.loaded import Loaded
     from triage.render import RenderOptions
 
@@ -29,8 +30,7 @@ class Options:
 
     packs: tuple[Path, ...] = ()
     db: Path | None = None
-    binaries: tuple[Path, ...] = ()
-    sysroot: Path | None = None
+    core: CoreRequest | None = None
     early: EarlyRead | None = None
     pool: GdbPool | None = None
     tmp: Path | None = None
@@ -45,8 +45,7 @@ class Analyzer:
         self.options = options
         self.store: SignatureStore = open_store(options.packs, options.db)
         self._read_options = ReadOptions(
-            binaries=options.binaries,
-            sysroot=options.sysroot,
+            core=options.core,
             early=options.early,
             pool=options.pool,
             tmp=options.tmp,

@@ -30,6 +30,7 @@ from triage.text.streams import separate
 if TYPE_CHECKING:
     from triage.debugger.early import EarlyRead
     from triage.debugger.pool import GdbPool
+    from triage.debugger.prepare import CoreRequest
     from triage.formats import Format
 
 Marked = TypeVar("Marked", ErrorRecord, Signal, Thread)
@@ -41,15 +42,14 @@ MAX_LOG_LINES = 2_000
 class ReadOptions:
     """What a reader needs beside the inputs.
 
-    `binaries` are programs, of which the one that crashed is taken. `opened` is the first input
+    `core` says what is wanted of core dumps. `opened` is the first input
     where it was opened before, `early` the reading of it where that is a core dump and has begun;
     `pool` has gdbs for more than one core dump. `tmp` is the folder in which packed dumps are
     unpacked while they are read. `variables` are the environment variables that signatures ask
     about; `log_literals` (lower case) mark the lines that they ask about.
     """
 
-    binaries: tuple[Path, ...] = ()
-    sysroot: Path | None = None
+    core: CoreRequest | None = None
     opened: Loaded | None = None
     early: EarlyRead | None = None
     pool: GdbPool | None = None
@@ -199,16 +199,16 @@ def _core_fragment(item: Loaded, path: Path, options: ReadOptions) -> Fragment:
     early = options.early
     if early is not None and item is options.opened:
         return early.result(options.variables)
-    from triage.debugger.coredump import choose_binary, read_core_dump  # logs do not need it
+    from triage.debugger.coredump import read_core_dump  # logs do not need it
+    from triage.debugger.prepare import CoreRequest
 
     return read_core_dump(
         path,
+        options.core or CoreRequest(),
         name=shlex.quote(item.name),
-        binary=choose_binary(path, options.binaries),
-        sysroot=options.sysroot,
         input_id=item.input.id,
         known_variables=options.variables,
-        started=options.pool,
+        pool=options.pool,
     )
 
 

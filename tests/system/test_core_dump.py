@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from triage.debugger import gdb as gdb_module
-from triage.debugger import libraries, stacks
+from triage.debugger import launch, libraries, prepare, stacks
 from triage.debugger.coredump import read_core_dump
-from triage.debugger.launch import GdbProcess, launch
+from triage.debugger.early import EarlyRead
 from triage.debugger.limits import Arguments, GdbLimits
+from triage.debugger.prepare import CoreRequest
 from triage.elf.corefile import read_core
 from triage.errors import InputError
 from triage.model.crash import Fragment, Symbols
@@ -25,7 +25,8 @@ KNOWN = frozenset({"CLAW_VRAM_LIMIT", "CUDA_VISIBLE_DEVICES"})
 
 
 def read(core: Path, binary: Path | None, **more: object) -> Fragment:
-    return read_core_dump(core, binary=binary, input_id=3, known_variables=KNOWN, **more)
+    request = CoreRequest(binary=binary, **more)
+    return read_core_dump(core, request, input_id=3, known_variables=KNOWN)
 
 
 def crashed(fragment: Fragment) -> Thread:
@@ -192,7 +193,7 @@ class TestEnvironment:
 
 class TestBinary:
     def test_without_a_binary_nothing_is_opened(self, core_programs, crash: Crash, monkeypatch):
-        monkeypatch.setattr(gdb_module, "GdbProcess", forbidden)
+        monkeypatch.setattr(prepare, "GdbProcess", forbidden)
         core = crash(core_programs.plain, "threads")
         fragment = read(core, None)
         assert [len(t.frames) for t in fragment.threads] == [1] * 5
@@ -296,7 +297,7 @@ class TestLimits:
     def test_endless_unwinding_ends_at_the_cpu_limit(self, core_programs, crash: Crash):
         core = crash(core_programs.endless_unwind)
         fragment = read(core, core_programs.endless_unwind, limits=GdbLimits(wall=15, cpu=1))
-        assert codes(fragment) == ["debugger-died"]
+        assert codes(fragment) == ["debugger-cpu-limit"]
         assert children() == []
 
     def test_output_limit(self, core_programs, crash: Crash):
@@ -473,7 +474,7 @@ class TestUnsuitable:
             read(tmp_path / name, None)
 
     def test_core_dump_of_another_architecture(self, core_programs, crash, tmp_path, monkeypatch):
-        monkeypatch.setattr(gdb_module, "GdbProcess", forbidden)
+        monkeypatch.setattr(prepare, "GdbProcess", forbidden)
         data = bytearray(crash(core_programs.plain).read_bytes())
         data[18:20] = (243).to_bytes(2, "little")
         (tmp_path / "core").write_bytes(data)

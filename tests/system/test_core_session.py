@@ -13,6 +13,7 @@ from triage.debugger.inlining import find_runs, group_size, inlined_levels, to_m
 from triage.debugger.launch import GdbOptions, GdbProcess, expected_settings
 from triage.debugger.libraries import Libraries, Library
 from triage.debugger.limits import GdbLimits, Outcome
+from triage.debugger.linkernames import SourceNames
 from triage.debugger.mi import MiSession
 from triage.debugger.options import parse_options
 from triage.debugger.records import parse_record
@@ -309,14 +310,14 @@ class TestReliable:
     )
     def test_count(self, program_known: bool, addresses: list[int], count: int):
         reader = FrameReader(
-            self.FACTS, Libraries(self.LIBRARIES), program_known=program_known, input_id=0
+            self.FACTS, Libraries(self.LIBRARIES), SourceNames(), program_known=program_known, input_id=0
         )
         raw = [{"level": str(n), "addr": hex(a), "func": "??"} for n, a in enumerate(addresses)]
         frames = [reader.read(r, args=None, inlined=False) for r in raw]
         assert reader.reliable(frames) == count
 
     def test_a_name_from_a_wrong_library_is_not_used(self):
-        reader = FrameReader(self.FACTS, Libraries(self.LIBRARIES), program_known=True, input_id=0)
+        reader = FrameReader(self.FACTS, Libraries(self.LIBRARIES), SourceNames(), program_known=True, input_id=0)
         raw = {"level": "0", "addr": "0x50010", "func": "guess", "file": "guess.c", "line": "3"}
         frame = reader.read(raw, args="n=1", inlined=False)
         assert (frame.function, frame.file, frame.line, frame.args) == (None, None, None, None)

@@ -10,6 +10,7 @@ from typing import Any
 
 from triage.debugger.pool import GdbPool
 from triage.errors import BatchError, TriageError
+from triage.intake.spool import Spool
 from triage.model.jsonform import to_json
 from triage.pipeline import Analyzer, Options
 
@@ -22,7 +23,7 @@ def run_batch(uploads: Path, options: Options) -> Iterator[dict[str, Any]]:
     Raises BatchError where the folder itself cannot be read.
     """
     names = _uploads(uploads)
-    with GdbPool() as pool:
+    with Spool(options.tmp) as spool, GdbPool(spool.folder) as pool:
         analyzer = Analyzer(replace(options, pool=pool))
         for path in names:
             yield {"upload": _name(path), **_outcome(analyzer, path)}

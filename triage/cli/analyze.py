@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from triage.cli.output import (
-    binary_option,
+    core_options,
+    core_request,
     emit,
     page_options,
     render_options,
@@ -29,7 +30,7 @@ Examples:
 
 @click.command("analyze", epilog=_EPILOG)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@binary_option("The program that crashed, where an INPUT is its core dump.")
+@core_options
 @click.option(
     "--explain-parse", is_flag=True,
     help="Show what was read from each line in place of a diagnosis.",
@@ -39,6 +40,10 @@ Examples:
 def command(
     inputs: tuple[str, ...],
     binaries: tuple[Path, ...],
+    sysroot: Path | None,
+    symbols: Path | None,
+    timeout: float,
+    unsafe_no_sandbox: bool,
     explain_parse: bool,
     form: str,
     verbose: bool,
@@ -56,9 +61,8 @@ def command(
     """
     from triage.pipeline import Analyzer, Options  # not for --help
 
-    analyzer = Analyzer(
-        Options(packs=packs, db=db, tmp=tmp, binaries=binaries, redact=not no_redact)
-    )
+    request = core_request(binaries, sysroot, symbols, timeout, unsafe_no_sandbox)
+    analyzer = Analyzer(Options(packs=packs, db=db, tmp=tmp, core=request, redact=not no_redact))
     if explain_parse:
         if form != "text":
             raise UsageError("--explain-parse prints text alone", hint="leave --format out")

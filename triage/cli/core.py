@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from triage.cli.output import binary_option, render_options, shared_options, sysroot_option
+from triage.cli.output import core_options, core_request, render_options, shared_options
 from triage.errors import UsageError
 
 _EPILOG = """\b
@@ -21,10 +21,7 @@ Examples:
 
 @click.command("core", epilog=_EPILOG)
 @click.argument("cores", metavar="CORE...", nargs=-1)
-@binary_option(
-    "The program that crashed, built with -g for files and lines (of several the one that fits)."
-)
-@sysroot_option
+@core_options
 @click.option(
     "--log", "logs", multiple=True, metavar="FILE",
     help="A log of the same crash (repeatable; `-` is standard input).",
@@ -41,6 +38,9 @@ def command(
     cores: tuple[str, ...],
     binaries: tuple[Path, ...],
     sysroot: Path | None,
+    symbols: Path | None,
+    timeout: float,
+    unsafe_no_sandbox: bool,
     logs: tuple[str, ...],
     last: bool,
     listing: bool,
@@ -55,15 +55,16 @@ def command(
 ) -> int:
     """Diagnose a crash from its CORE dump, or each crash of several.
 
-    gdb reads the stacks; the core itself tells the signal, the command line and the variables. No
-    file is opened but those that you name, and the system libraries where you give --binary. A
-    CORE may be packed (gzip, bzip2, xz, zstd, lz4); a folder stands for the core dumps in it.
+    gdb reads the stacks in a sandbox; the core itself tells the signal, the command line and the
+    variables. No file is opened but those that you name, and this machine's libraries that have the
+    build ids of the core's where you give --binary. A CORE may be packed (gzip, bzip2, xz, zstd,
+    lz4); a folder stands for the core dumps in it.
     """
     from triage.cli.core_runs import CoreRun, Page  # not for --help
 
     run = CoreRun(
-        binaries=binaries, sysroot=sysroot, logs=logs, packs=packs, db=db, tmp=tmp,
-        redact=not no_redact,
+        request=core_request(binaries, sysroot, symbols, timeout, unsafe_no_sandbox),
+        logs=logs, packs=packs, db=db, tmp=tmp, redact=not no_redact,
     )  # fmt: skip
     page = Page(form=form, verbose=verbose, output=output, color=color)
     if listing or last:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from triage.cli.output import emit, exit_code, page_options, preload, show, talk
-from triage.debugger.launch import launch
 from triage.errors import ExitCode, InputError, TriageError, UsageError
 from triage.text.safe import safe_line
 
 if TYPE_CHECKING:
+    from triage.debugger.prepare import CoreRequest
     from triage.intake.coredumpctl import KeptCrash
     from triage.intake.loaded import Loaded
     from triage.model.report import Report
@@ -36,8 +35,7 @@ class Page:
 class CoreRun:
     """What the command line says besides the core dumps."""
 
-    binaries: tuple[Path, ...]
-    sysroot: Path | None
+    request: CoreRequest
     logs: tuple[str, ...]
     packs: tuple[Path, ...]
     db: Path | None
@@ -73,9 +71,10 @@ class CoreRun:
             crash = last_crash(match)
             click.echo(f"clawtriage: {safe_line(_crash_words(crash))}", err=True)
             opened = load_crash(crash, spool)
-            return self._read_opened(
-                opened, f"--last {crash.pid}", self.binaries or _executable(crash, opened), page
-            )
+            request = self.request
+            if not request.binaries:
+                request = replace(request, binaries=_executable(crash, opened))
+            return self._read_opened(opened, f"--last {crash.pid}", request, page)
 
     def list_kept(self, match: str | None, page: Page) -> int:
         """Print the crashes that systemd keeps."""
@@ -86,45 +85,24 @@ class CoreRun:
         return 0
 
     def _read_one(self, core: Path, page: Page) -> int:
-        # gdb takes longest: it starts first, reads the core while the rest is imported, and what
-        # prints the report is imported while it still reads.
         from triage.intake.core import load_core
         from triage.intake.spool import Spool
 
         with Spool(self.tmp) as spool:
             opened = load_core(core, spool)
-            return self._read_opened(opened, shlex.quote(str(core)), self._chosen(opened), page)
+            return self._read_opened(opened, shlex.quote(str(core)), self.request, page)
 
-    def _chosen(self, opened: Loaded) -> tuple[Path, ...]:
-        if len(self.binaries) < 2 or opened.path is None:
-            return self.binaries
-        from triage.debugger.coredump import choose_binary
-
-        found = choose_binary(opened.path, self.binaries)
-        return () if found is None else (found,)
-
-    def _read_opened(
-        self, opened: Loaded, name: str, binaries: tuple[Path, ...], page: Page
-    ) -> int:
+    def _read_opened(self, opened: Loaded, name: str, request: CoreRequest, page: Page) -> int:
         from triage.debugger.early import EarlyRead
 
-        with contextlib.ExitStack() as stack:
-            gdb = launch(self.sysroot) if binaries or self.sysroot else None
-            if gdb is not None:
-                stack.enter_context(gdb)
-            early = EarlyRead(
-                opened.path or Path(opened.input.name),
-                name=name,
-                binary=binaries[0] if binaries else None,
-                sysroot=self.sysroot,
-                gdb=gdb,
-            )
-            stack.enter_context(early)
+        # gdb takes longest: it reads the core while the rest is imported, and what prints the
+        # report is imported while it still reads.
+        with EarlyRead(opened.path or Path(opened.input.name), request, name=name) as early:
             from triage.pipeline import Analyzer, Options
 
             options = Options(
                 packs=self.packs, db=self.db, tmp=self.tmp, redact=self.redact,
-                binaries=binaries, sysroot=self.sysroot, early=early,
+                core=request, early=early,
             )  # fmt: skip
             analyzer = Analyzer(options)
             preload(page.form)
@@ -142,10 +120,10 @@ class CoreRun:
         pages: list[str] = []
         codes: set[ExitCode] = set()
         failures: list[TriageError] = []
-        with GdbPool() as pool:
+        with Spool(self.tmp) as shown, GdbPool(shown.folder) as pool:
             options = Options(
                 packs=self.packs, db=self.db, tmp=self.tmp, redact=self.redact,
-                binaries=self.binaries, sysroot=self.sysroot, pool=pool,
+                core=self.request, pool=pool,
             )  # fmt: skip
             analyzer = Analyzer(options)
             for path in paths:
@@ -187,7 +165,7 @@ def _executable(crash: KeptCrash, opened: Loaded) -> tuple[Path, ...]:
     Its path comes from this machine's journal, not from the core dump; it is opened for its build
     id, and by gdb only where that is the core dump's.
     """
-    from triage.debugger.coredump import is_same_program
+    from triage.debugger.prepare import is_same_program
 
     path = Path(crash.executable)
     if opened.path is None or not path.is_absolute():

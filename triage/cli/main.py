@@ -5,7 +5,6 @@ Nothing but click is imported before a command runs, and click only when there i
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import signal
@@ -29,10 +28,9 @@ def main() -> None:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _leave)
     try:
-        with _early_gdb(sys.argv[1:]):
-            from triage.cli.app import run  # the fast path above needs none of it
+        from triage.cli.app import run  # the fast path above needs none of it
 
-            status = run(sys.argv[1:])
+        status = run(sys.argv[1:])
     except Terminated as end:
         status = end.status
     finally:
@@ -44,16 +42,6 @@ def main() -> None:
 def _leave(number: int, _: object) -> None:
     """End by an exception, so that what was unpacked is removed and gdb is ended."""
     raise Terminated(128 + number)
-
-
-def _early_gdb(arguments: list[str]) -> contextlib.AbstractContextManager[None]:
-    """Start gdb before anything else is imported where a core dump is to be read with it."""
-    wanted = any(a.startswith(("-b", "--binary")) for a in arguments)
-    if arguments[:1] != ["core"] or not wanted or {"-h", "--help"} & set(arguments):
-        return contextlib.nullcontext()
-    from triage.debugger.launch import prelaunch
-
-    return prelaunch()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from triage.errors import ExitCode, UsageError
 from triage.text.safe import safe_line
 
 if TYPE_CHECKING:
+    from triage.debugger.prepare import CoreRequest
     from triage.model.report import Report
     from triage.render import RenderOptions
 
@@ -68,19 +69,55 @@ def render_options(command: F) -> F:
     return command
 
 
-def binary_option(text: str) -> Callable[[F], F]:
-    """Return the option that names programs."""
-    return click.option(
-        "-b", "--binary", "binaries", multiple=True, type=_PATH, metavar="EXE", help=text
+def core_options(command: F) -> F:
+    """Add the options of every command that reads core dumps."""
+    folder = click.Path(path_type=Path, file_okay=False, exists=True)
+    options = (
+        click.option(
+            "-b", "--binary", "binaries", multiple=True, type=_PATH, metavar="EXE",
+            help="The program that crashed, built with -g for files and lines (of several the one "
+            "whose build id the core dump states).",
+        ),
+        click.option(
+            "--sysroot", type=folder, metavar="DIR",
+            help="Where the libraries of the crashed machine are.",
+        ),
+        click.option(
+            "--symbols", type=folder, metavar="DIR",
+            help="Where programs, libraries and debug files are by build id.",
+        ),
+        click.option(
+            "--timeout", type=click.FloatRange(min=1), metavar="SECONDS", default=180,
+            show_default=True, help="How long gdb may take for a core dump in all.",
+        ),
+        click.option(
+            "--unsafe-no-sandbox", is_flag=True,
+            help="Run gdb with your rights, on a core dump and a program that you trust.",
+        ),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def core_request(
+    binaries: tuple[Path, ...],
+    sysroot: Path | None,
+    symbols: Path | None,
+    timeout: float,
+    unsafe_no_sandbox: bool,
+) -> CoreRequest:
+    """Return what the options of `core_options` ask for."""
+    from triage.debugger.limits import limits_within  # not for --help
+    from triage.debugger.prepare import CoreRequest
+
+    return CoreRequest(
+        binaries=binaries,
+        sysroot=sysroot,
+        symbols=symbols,
+        sandbox=not unsafe_no_sandbox,
+        limits=limits_within(timeout),
     )
-
-
-def sysroot_option(command: F) -> F:
-    """Add the option that names the libraries' folder."""
-    return click.option(
-        "--sysroot", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR",
-        help="Where the libraries of the crashed machine are.",
-    )(command)  # fmt: skip
 
 
 def emit(

@@ -1,6 +1,7 @@
 """Reads a core dump in a thread of its own while the rest of the program is imported.
 
-gdb takes longer than everything else, on another processor; what it waits for should start first.
+gdb takes longer than everything else, on another processor; it is started before anything that
+only its answers are needed for is imported.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from triage.debugger.coredump import read_core_dump
-from triage.debugger.launch import GdbProcess
+from triage.debugger.prepare import CoreRequest, prepare
 from triage.model.crash import Fragment
 
 
@@ -21,22 +21,14 @@ class EarlyRead:
     Which variables the signatures ask about is told last, by `result`.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        name: str | None,
-        binary: Path | None,
-        sysroot: Path | None,
-        gdb: GdbProcess | None,
-    ) -> None:
+    def __init__(self, path: Path, request: CoreRequest, *, name: str | None = None) -> None:
+        """Start gdb; raises InputError where the files are not what they should be."""
         self.path = path
-        self._name = name
+        self._prepared = prepare(path, request, name=name)
         self._variables: frozenset[str] = frozenset()
         self._told = threading.Event()
         self._fragment: Fragment | None = None
         self._error: BaseException | None = None
-        self._arguments = (binary, sysroot, gdb)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -50,18 +42,14 @@ class EarlyRead:
         trace: TracebackType | None,
     ) -> None:
         self._told.set()
+        self._prepared.__exit__(kind, error, trace)
 
     def _run(self) -> None:
-        binary, sysroot, gdb = self._arguments
         try:
-            self._fragment = read_core_dump(
-                self.path,
-                name=self._name,
-                binary=binary,
-                sysroot=sysroot,
-                input_id=0,
-                known_variables=self._wait_for_variables,
-                started=gdb,
+            from triage.debugger.coredump import read_prepared
+
+            self._fragment = read_prepared(
+                self._prepared, input_id=0, known_variables=self._wait_for_variables
             )
         except BaseException as error:
             self._error = error

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from triage.debugger.libraries import Libraries
+from triage.debugger.linkernames import SourceNames
 from triage.debugger.precheck import module_offset
 from triage.debugger.records import as_list, as_mapping, as_number, as_text
 from triage.elf.facts import CoreFacts
@@ -28,10 +29,17 @@ class FrameReader:
     """
 
     def __init__(
-        self, facts: CoreFacts, libraries: Libraries, *, program_known: bool, input_id: int
+        self,
+        facts: CoreFacts,
+        libraries: Libraries,
+        names: SourceNames,
+        *,
+        program_known: bool,
+        input_id: int,
     ) -> None:
         self._facts = facts
         self._libraries = libraries
+        self._names = names
         self._program_known = program_known
         self._at = Position(input=input_id)
 
@@ -41,6 +49,9 @@ class FrameReader:
         function = self._function(raw, address)
         known = function is not None
         file = as_text(raw.get("file")) if known else None
+        if function is not None:
+            function = self._names.of_function(function, from_debug_info=file is not None)
+            function = function[:_MAX_NAME]
         line = as_number(raw.get("line")) if file else None
         return Frame(
             index=as_number(raw.get("level")) or 0,
@@ -92,7 +103,7 @@ class FrameReader:
         library = None if address is None else self._libraries.at(address)
         if library is not None and not library.matches:
             return None
-        return function[:_MAX_NAME]
+        return function
 
     def _module(self, raw: Mapping[str, Any], address: int | None) -> str | None:
         stated = as_text(raw.get("from"))
@@ -107,7 +118,9 @@ class FrameReader:
         return mapping.name if mapping else None
 
 
-def read_arguments(raw: Mapping[str, Any], limit: int) -> str | None:
+def read_arguments(
+    raw: Mapping[str, Any], limit: int, names: SourceNames | None = None
+) -> str | None:
     """Return a frame's arguments as text, cut at `limit` characters."""
     values: dict[str, str | None] = {}
     for entry in map(as_mapping, as_list(raw.get("args"))):
@@ -121,6 +134,7 @@ def read_arguments(raw: Mapping[str, Any], limit: int) -> str | None:
         if readable and values.get(plain) in (None, _OPTIMIZED_OUT):
             values[plain] = at_entry
     text = ", ".join(f"{name}={_simple(value)}" for name, value in values.items())
+    text = names.in_text(text) if names else text
     return (text if len(text) <= limit else text[: limit - 1] + "…") or None
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from triage.debugger.frames import FrameReader, read_arguments
-from triage.debugger.launch import GdbOptions, GdbProcess, find_gdb, path_text
+from triage.debugger.launch import GdbProcess
 from triage.debugger.libraries import (
     DEBUG_FOLDERS,
     LIST,
@@ -16,45 +16,38 @@ from triage.debugger.libraries import (
     describe_modules,
     read_libraries,
 )
-from triage.debugger.limits import Arguments, GdbLimits, Outcome
+from triage.debugger.limits import SECOND_RUN, Arguments, GdbLimits, Outcome
+from triage.debugger.linkernames import PATIENCE, SourceNames
 from triage.debugger.mi import MiSession
-from triage.debugger.pool import GdbPool, ProgramKey
+from triage.debugger.pool import GdbPool
 from triage.debugger.precheck import bare_frames, bare_modules, bare_threads, thread_name
-from triage.debugger.records import as_number
+from triage.debugger.prepare import GdbSetup, Prepared, debugger_failed, sandbox_unavailable
+from triage.debugger.records import as_number, as_text
 from triage.debugger.stacks import RawThread, StackReader, read_threads
 from triage.elf.facts import CoreFacts
-from triage.errors import DebuggerError
-from triage.model.crash import Fragment, ReportWarning, Signal, Symbols
+from triage.errors import DebuggerError, SandboxError
+from triage.model.crash import Fragment, ReportWarning, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust
 
 DIALECT: Final = "elf-core"
 SIGNAL_RANK: Final = 0
 _RETRY_FRAMES: Final = 2000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Symbolication:
-    """Which files gdb may take symbols from besides the program itself.
-
-    `program` says what the symbols of the program's own file are worth, None without that file.
-    """
-
-    sysroot: Path | None = None
-    debug_directory: Path | None = None
-    program: Symbols | None = None
+_ARGUMENTS_LOOKED_AT: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """One core dump to read."""
+    """One core dump to read with gdb."""
 
-    core: Path
-    binary: Path | None
-    facts: CoreFacts
+    prepared: Prepared
+    setup: GdbSetup
     input_id: int
-    limits: GdbLimits
-    symbolication: Symbolication
+
+    @property
+    def facts(self) -> CoreFacts:
+        """What the core dump says of itself."""
+        return self.prepared.facts
 
     @property
     def crashed_tid(self) -> int | None:
@@ -70,9 +63,11 @@ class _Reading:
     threads: list[RawThread] = field(default_factory=list)
     current: int | None = None
     libraries: Libraries = field(default_factory=lambda: Libraries(()))
+    names: SourceNames = field(default_factory=SourceNames)
     symbols_of: frozenset[str] = frozenset()
     error: str | None = None
     unparsed: int = 0
+    left_out: int = 0
 
     @property
     def stacks(self) -> int:
@@ -80,40 +75,23 @@ class _Reading:
         return sum(1 for t in self.threads if t.frames)
 
 
-def read_with_gdb(
-    core: Path,
-    binary: Path | None,
-    *,
-    facts: CoreFacts,
-    input_id: int,
-    limits: GdbLimits,
-    symbolication: Symbolication | None = None,
-    started: GdbProcess | GdbPool | None = None,
-) -> Fragment:
+def read_with_gdb(prepared: Prepared, input_id: int, pool: GdbPool | None = None) -> Fragment:
     """Read all threads and modules of a core dump.
 
-    `started` is a gdb that waits for its first command; it is used if its options fit, and ended.
-    Or it is a pool of gdbs that may have read other core dumps; what one of those says is used only
-    where nothing about it is unusual.
-    Where gdb is missing or fails, the fragment has what the facts tell and a warning.
+    `pool` has gdbs that may have read other core dumps; what one of those says is used only where
+    nothing about it is unusual. Where gdb is not used or fails, the fragment has what the core dump tells by itself.
     """
-    job = _Job(
-        core=core,
-        binary=binary,
-        facts=facts,
-        input_id=input_id,
-        limits=limits,
-        symbolication=symbolication or Symbolication(),
-    )
-    gdb = find_gdb()
-    if gdb is None:
-        message = "gdb is not installed, so functions have no names: apt-get install gdb"
-        return bare_fragment(facts, input_id, _warn("debugger-missing", message))
+    facts, setup = prepared.facts, prepared.setup
+    if setup is None or (prepared.started is None and pool is None):
+        return bare_fragment(facts, input_id)
+    job = _Job(prepared=prepared, setup=setup, input_id=input_id)
     try:
-        reading, warnings = _gdb_reading(gdb, job, started)
+        reading, warnings = _read_somehow(job, pool)
+    except SandboxError as error:
+        return bare_fragment(facts, input_id, sandbox_unavailable(error))
     except DebuggerError as error:
-        hint = f" ({error.hint})" if error.hint else ""
-        return bare_fragment(facts, input_id, _warn("debugger-failed", f"{error}{hint}"))
+        return bare_fragment(facts, input_id, debugger_failed(error))
+    warnings += _file_warnings(setup)
     if not reading.threads:
         return bare_fragment(facts, input_id, *warnings)
     return _fragment(job, reading, warnings)
@@ -131,35 +109,32 @@ def bare_fragment(facts: CoreFacts, input_id: int, *warnings: ReportWarning) -> 
     )
 
 
-def _gdb_reading(
-    gdb: str, job: _Job, started: GdbProcess | GdbPool | None
-) -> tuple[_Reading, list[ReportWarning]]:
-    if not isinstance(started, GdbPool):
-        return _attempts(gdb, job, started)
-    reading = _pooled(gdb, job, started)
-    return _attempts(gdb, job, None) if reading is None else (reading, [])
+def _read_somehow(job: _Job, pool: GdbPool | None) -> tuple[_Reading, list[ReportWarning]]:
+    reading = _pooled(job, pool) if pool is not None and job.prepared.poolable else None
+    if reading is not None:
+        return reading, []
+    started = job.prepared.started or job.setup.start(job.prepared.limits)
+    return _attempts(job, started)
 
 
-def _pooled(gdb: str, job: _Job, pool: GdbPool) -> _Reading | None:
+def _pooled(job: _Job, pool: GdbPool) -> _Reading | None:
     """Read with a gdb of the pool, None where that is no way for this core dump.
 
     Nothing of a core dump may reach the next one: whatever is out of the ordinary ends the gdb,
     and the core dump is read again with one of its own.
     """
-    build_id = job.facts.executable_build_id
-    if job.binary is None or build_id is None:
-        return None
-    options = _options(job, job.limits, demangle=True)
-    key = ProgramKey.of(options, job.binary, build_id)
-    lease = pool.take(key, lambda: GdbProcess(gdb, options), job.limits)
-    try:
-        reading = _read(lease.session, job, job.limits, new_program=lease.fresh)
-        clean = _is_clean(job, reading)
-        if clean:
-            lease.keep(reading.symbols_of)
-    finally:
-        pool.give_back(key, lease)
-    return reading if clean else None
+    limits = job.prepared.limits
+    with pool.lease(job.prepared.path, job.setup, limits) as lease:
+        if lease is None:
+            return None
+        pooled = dataclasses.replace(
+            job, setup=dataclasses.replace(lease.setup, verified=job.setup.verified)
+        )
+        reading = _read(lease.session, pooled, limits, new_program=lease.fresh)
+        if not _is_clean(job, reading):
+            return None
+        lease.keep(reading.symbols_of)
+        return reading
 
 
 def _is_clean(job: _Job, reading: _Reading) -> bool:
@@ -172,30 +147,22 @@ def _is_clean(job: _Job, reading: _Reading) -> bool:
     )
 
 
-def _attempts(
-    gdb: str, job: _Job, started: GdbProcess | None
-) -> tuple[_Reading, list[ReportWarning]]:
+def _attempts(job: _Job, started: GdbProcess) -> tuple[_Reading, list[ReportWarning]]:
     """Run gdb, and once more for less where a limit ended it."""
-    limits = job.limits
-    options = _options(job, limits, demangle=True)
-    if started is None or started.options != options:
-        started = GdbProcess(gdb, options)
+    limits = job.prepared.limits
     first = _run(started, job, limits)
     if first.outcome is Outcome.OK:
         return first, _reading_warnings(first)
     less = dataclasses.replace(
         limits,
-        wall=limits.wall / 2,
+        wall=limits.wall * SECOND_RUN,
         cpu=max(limits.cpu // 2, 1),
         unwound_frames=min(limits.unwound_frames, _RETRY_FRAMES),
         arguments=Arguments.NONE,
     )
-    second = _run(GdbProcess(gdb, _options(job, less, demangle=False)), job, less)
+    second = _run(job.setup.start(less), job, less)
     if second.outcome is Outcome.OK:
-        message = (
-            f"gdb's first run ended early ({first.outcome}); "
-            "the second left out arguments and left names as the linker has them"
-        )
+        message = f"gdb's first run ended early ({first.outcome}); the second left out arguments"
         return second, [_warn("debugger-reduced", message), *_reading_warnings(second)]
     best = max(first, second, key=lambda r: r.stacks)
     message = (
@@ -203,17 +170,6 @@ def _attempts(
         f"{best.stacks} of {len(job.facts.threads)} stacks were read"
     )
     return best, [_warn(f"debugger-{second.outcome}", message), *_reading_warnings(best)]
-
-
-def _options(job: _Job, limits: GdbLimits, *, demangle: bool) -> GdbOptions:
-    return GdbOptions(
-        sysroot=path_text(job.symbolication.sysroot),
-        debug_directory=path_text(job.symbolication.debug_directory),
-        demangle=demangle,
-        unwound_frames=limits.unwound_frames,
-        cpu=limits.cpu,
-        memory=limits.memory,
-    )
 
 
 def _run(process: GdbProcess, job: _Job, limits: GdbLimits) -> _Reading:
@@ -224,31 +180,69 @@ def _run(process: GdbProcess, job: _Job, limits: GdbLimits) -> _Reading:
 def _read(session: MiSession, job: _Job, limits: GdbLimits, *, new_program: bool) -> _Reading:
     reading = _load(session, job, new_program=new_program)
     ordered = sorted(reading.threads, key=lambda t: t.tid != job.crashed_tid)
-    reader = StackReader(session, limits, reading.libraries, job.facts)
-    reader.read(ordered)
-    reading.symbols_of = frozenset(reader.loaded)
+    stacks = StackReader(session, limits, reading.libraries, job.facts)
+    stacks.read(ordered)
+    reading.symbols_of = frozenset(stacks.loaded)
+    reading.left_out = stacks.left_out
     reading.outcome = session.outcome
+    reading.names.ask(session, _texts(reading.threads))
     reading.unparsed = len(session.unparsed)
     return reading
 
 
+def _texts(threads: list[RawThread]) -> Iterator[str]:
+    """Yield everything from a thread's stack that can hold a symbol."""
+    for thread in threads:
+        for frame in thread.frames or [thread.top]:
+            yield as_text(frame.get("func")) or ""
+        for entry in thread.arguments.values():
+            yield read_arguments(entry, _ARGUMENTS_LOOKED_AT) or ""
+
+
 def _load(session: MiSession, job: _Job, *, new_program: bool) -> _Reading:
-    commands = [f"-target-select core {path_text(job.core)}", "-thread-info", LIST, DEBUG_FOLDERS]
-    if job.binary is not None and new_program:
-        commands.insert(0, f"-file-exec-and-symbols {_quoted(job.binary)}")
+    setup = job.setup
+    commands = [f"-target-select core {setup.core}", "-thread-info", LIST, DEBUG_FOLDERS]
+    if setup.binary is not None and new_program:
+        commands.insert(0, f"-file-exec-and-symbols {_quoted(setup.binary)}")
     *loads, threads, listing, folders = session.send_all(commands)
     errors = [reply.error for reply in loads if reply.error]
     return _Reading(
         threads=read_threads(threads),
         current=as_number(threads.payload.get("current-thread-id")),
-        libraries=read_libraries(listing, folders, job.facts),
+        libraries=read_libraries(listing, folders, job.facts, setup.verified),
         error="; ".join(errors) or None,
     )
 
 
-def _quoted(path: Path) -> str:
-    text = path_text(path) or ""
+def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _file_warnings(setup: GdbSetup) -> list[ReportWarning]:
+    """Say which libraries were not shown to gdb."""
+    if setup.verified is None:
+        return []
+    warnings = []
+    if setup.verified.different:
+        warnings.append(_mismatch(setup.verified.different))
+    if setup.verified.unverified:
+        names = setup.verified.unverified
+        message = (
+            f"the core dump lacks the build ids of {len(names)} libraries "
+            f"({', '.join(names[:5])}); without one no file of this machine is taken for them: "
+            "give the crashed machine's files with --sysroot DIR"
+        )
+        warnings.append(_warn("library-unverified", message))
+    return warnings
+
+
+def _mismatch(names: Sequence[str]) -> ReportWarning:
+    message = (
+        f"{len(names)} libraries here are not the ones that the process ran "
+        f"({', '.join(names[:5])}); their symbols were not used "
+        "and stacks end at their frames: give the other machine's files with --sysroot DIR"
+    )
+    return _warn("library-mismatch", message)
 
 
 def _reading_warnings(reading: _Reading) -> list[ReportWarning]:
@@ -260,12 +254,16 @@ def _reading_warnings(reading: _Reading) -> list[ReportWarning]:
         warnings.append(_warn("debugger-answer-unreadable", message))
     wrong = [lib.name for lib in reading.libraries if not lib.matches]
     if wrong:
+        warnings.append(_mismatch(wrong))
+    if not reading.names.complete:
         message = (
-            f"{len(wrong)} libraries here are not the ones that the process ran "
-            f"({', '.join(wrong[:5])}); their symbols were not used "
-            "and stacks end at their frames: give the other machine's files with --sysroot DIR"
+            f"gdb's demangler did not finish in {PATIENCE:.0f} s: "
+            "names of functions lack their template arguments and parameters"
         )
-        warnings.append(_warn("library-mismatch", message))
+        warnings.append(_warn("names-shortened", message))
+    if reading.left_out:
+        message = f"of {len(reading.threads)} threads {reading.left_out} have their top frame alone"
+        warnings.append(_warn("threads-too-many", message))
     if any(t.too_deep for t in reading.threads):
         message = "a stack goes on beyond the frames that were read; their number is a minimum"
         warnings.append(_warn("stack-too-deep", message))
@@ -276,7 +274,8 @@ def _fragment(job: _Job, reading: _Reading, warnings: list[ReportWarning]) -> Fr
     reader = FrameReader(
         job.facts,
         reading.libraries,
-        program_known=job.binary is not None,
+        reading.names,
+        program_known=job.setup.binary is not None,
         input_id=job.input_id,
     )
     threads = tuple(_thread(job, reading, raw, reader) for raw in reading.threads)
@@ -286,7 +285,7 @@ def _fragment(job: _Job, reading: _Reading, warnings: list[ReportWarning]) -> Fr
         signal=_signal(job.facts, job.input_id),
         signal_rank=SIGNAL_RANK,
         modules=describe_modules(
-            job.facts, reading.libraries, job.symbolication.program, _with_lines(threads)
+            job.facts, reading.libraries, job.prepared.program, _with_lines(threads)
         ),
         warnings=tuple(warnings),
     )
@@ -296,7 +295,9 @@ def _thread(job: _Job, reading: _Reading, raw: RawThread, reader: FrameReader) -
     frames = [
         reader.read(
             frame,
-            args=read_arguments(raw.arguments.get(level, {}), job.limits.argument_text),
+            args=read_arguments(
+                raw.arguments.get(level, {}), job.prepared.limits.argument_text, reading.names
+            ),
             inlined=level in raw.inlined,
         )
         for frame in raw.frames or ([raw.top] if raw.top else [])

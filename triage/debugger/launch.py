@@ -1,22 +1,21 @@
-"""Starts gdb, so that nothing in an input runs and nothing leaves the machine.
-
-Starting takes gdb longer than reading a small core dump, so a command can start it first and
-import the rest meanwhile; this module imports little for that reason.
-"""
+"""Starts gdb, so that nothing in an input runs and nothing leaves the machine."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import resource
+import select
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
+from triage.debugger.sandbox import Sandbox
 from triage.errors import DebuggerError
 
 NOWHERE: Final = "/nonexistent"
@@ -45,7 +44,6 @@ class GdbOptions(NamedTuple):
 
     sysroot: str | None = None
     debug_directory: str | None = None
-    demangle: bool = True
     unwound_frames: int = UNWOUND_FRAMES
     cpu: int = CPU_SECONDS
     memory: int = MEMORY_BYTES
@@ -57,21 +55,32 @@ _over = threading.Event()
 
 
 class GdbProcess:
-    """One gdb in a process group and an empty folder of its own; a context manager."""
+    """One gdb in a sandbox; a context manager.
 
-    def __init__(self, gdb: str, options: GdbOptions) -> None:
+    Without a `sandbox` it runs in a process group and an empty folder of its own.
+    """
+
+    def __init__(self, gdb: str, options: GdbOptions, sandbox: Sandbox | None = None) -> None:
         self.options = options
+        self.sandboxed = sandbox is not None
+        self._folder: str | None = None
         with _running_lock:
             if _over.is_set():
                 raise DebuggerError("the program ends, so no gdb is started")
-            self._folder = _new_folder()
             try:
-                self.popen = _start([gdb, *_arguments(options)], self._folder)
+                self._start(gdb, sandbox)
             except OSError as error:
-                os.rmdir(self._folder)  # noqa: PTH106 - a string, and pathlib would gain nothing
+                self._remove_folder()
                 raise DebuggerError(f"gdb cannot be started: {error.strerror}") from error
             _running.add(self)
-        _limit(self.popen.pid, options)
+
+    def _start(self, gdb: str, sandbox: Sandbox | None) -> None:
+        if sandbox is not None:
+            self.popen = _start_in(sandbox, self.options)
+        else:
+            self._folder = _new_folder()
+            self.popen = _start([gdb, *_arguments(self.options)], self._folder)
+            _limit(self.popen.pid, self.options)
 
     def __enter__(self) -> Self:
         return self
@@ -92,12 +101,29 @@ class GdbProcess:
                 os.killpg(self.popen.pid, signal.SIGKILL)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.popen.wait(timeout=_KILL_WAIT)
+            if self.sandboxed:
+                self._await_namespace()
         for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
-        with contextlib.suppress(OSError):
-            os.rmdir(self._folder)  # noqa: PTH106
+        self._remove_folder()
+
+    def _await_namespace(self) -> None:
+        """Wait until nothing is left in the sandbox: it dies after the process that holds it."""
+        stdout = self.popen.stdout
+        if stdout is None or stdout.closed:
+            return
+        deadline = time.monotonic() + _KILL_WAIT
+        while (left := deadline - time.monotonic()) > 0:
+            ready, _, _ = select.select([stdout], [], [], left)
+            if ready and not os.read(stdout.fileno(), 1 << 16):
+                return
+
+    def _remove_folder(self) -> None:
+        if self._folder is not None:
+            with contextlib.suppress(OSError):
+                os.rmdir(self._folder)  # noqa: PTH106 - a string, and pathlib would gain nothing
 
 
 def find_gdb() -> str | None:
@@ -107,38 +133,6 @@ def find_gdb() -> str | None:
         if path.is_file() and os.access(path, os.X_OK):
             return str(path)
     return None
-
-
-_waiting: list[GdbProcess] = []
-
-
-def launch(sysroot: Path | None = None) -> GdbProcess | None:
-    """Start a gdb with the default options, None where there is none.
-
-    One that `prelaunch` started is taken if it was started in the same way.
-    """
-    options = GdbOptions(sysroot=path_text(sysroot))
-    while _waiting:
-        process = _waiting.pop()
-        if process.options == options:
-            return process
-        process.close()
-    gdb = find_gdb()
-    return None if gdb is None else GdbProcess(gdb, options)
-
-
-@contextlib.contextmanager
-def prelaunch() -> Iterator[None]:
-    """Start a gdb for the next `launch`, and end it if nobody has taken it."""
-    with contextlib.suppress(DebuggerError):
-        process = launch()
-        if process is not None:
-            _waiting.append(process)
-    try:
-        yield
-    finally:
-        while _waiting:
-            _waiting.pop().close()
 
 
 def end_all() -> None:
@@ -179,6 +173,7 @@ def expected_settings(options: GdbOptions) -> Mapping[str, str]:
         "source open": "off",
         "may-call-functions": "off",
         "auto-solib-add": "off",
+        "demangle-style": "none",
         "pagination": "off",
         "confirm": "off",
         "backtrace limit": str(options.unwound_frames),
@@ -211,6 +206,8 @@ def _settings(options: GdbOptions) -> list[str]:
         "set may-call-functions off",
         # The symbols of a library are read when a stack is found to need them.
         "set auto-solib-add off",
+        # A short symbol can stand for gigabytes, and gdb would demangle every one that it reads.
+        "set demangle-style none",
         f"set backtrace limit {options.unwound_frames}",
         "set print frame-arguments scalars",
         "set print elements 200",
@@ -223,8 +220,6 @@ def _settings(options: GdbOptions) -> list[str]:
         settings.append(f"set sysroot {options.sysroot}")
     if options.debug_directory is not None:
         settings.append(f"set debug-file-directory {options.debug_directory}")
-    if not options.demangle:
-        settings += ["set print demangle off", "set demangle-style none"]
     return settings
 
 
@@ -236,8 +231,21 @@ def _new_folder() -> str:
     return folder
 
 
-def _start(command: list[str], folder: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603 - a fixed command without any input
+def _start_in(sandbox: Sandbox, options: GdbOptions) -> subprocess.Popen[bytes]:
+    read_end, write_end = os.pipe()
+    try:
+        os.write(write_end, sandbox.program)
+        os.close(write_end)
+        command = sandbox.command(
+            _arguments(options), cpu=options.cpu, memory=options.memory, filter_at=read_end
+        )
+        return _start(command, "/", (read_end,))
+    finally:
+        os.close(read_end)
+
+
+def _start(command: list[str], folder: str, passed: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - what is named in it was checked
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -246,6 +254,7 @@ def _start(command: list[str], folder: str) -> subprocess.Popen[bytes]:
         env=_ENVIRONMENT,
         cwd=folder,
         start_new_session=True,
+        pass_fds=passed,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from triage.debugger.files import open_regular
 from triage.debugger.mi import Reply
 from triage.debugger.records import as_list, as_mapping, as_number, as_text
+from triage.debugger.sysroot import Verified
 from triage.elf.facts import CoreFacts, CoreModule
 from triage.elf.image import Image, read_image
 from triage.errors import InputError
@@ -67,12 +68,17 @@ class Libraries:
         return None
 
 
-def read_libraries(listing: Reply, folders: Reply, facts: CoreFacts) -> Libraries:
-    """Read gdb's list of libraries and compare each with what the process had mapped."""
+def read_libraries(
+    listing: Reply, folders: Reply, facts: CoreFacts, verified: Verified | None
+) -> Libraries:
+    """Read gdb's list of libraries and compare each with what the process had mapped.
+
+    `verified` are the files that gdb was shown, None where it could see this machine's.
+    """
     stated = as_text(folders.payload.get("value")) or ""
     debug_folders = [Path(folder) for folder in stated.split(":") if folder]
     entries = as_list(listing.payload.get("shared-libraries"))
-    found = (_library(as_mapping(entry), debug_folders, facts) for entry in entries)
+    found = (_library(as_mapping(entry), debug_folders, facts, verified) for entry in entries)
     return Libraries(library for library in found if library is not None)
 
 
@@ -107,7 +113,9 @@ def _module(module: CoreModule, library: Library | None, program: Symbols | None
     )
 
 
-def _library(entry: object, debug_folders: list[Path], facts: CoreFacts) -> Library | None:
+def _library(
+    entry: object, debug_folders: list[Path], facts: CoreFacts, verified: Verified | None
+) -> Library | None:
     fields = as_mapping(entry)
     path = as_text(fields.get("host-name")) or as_text(fields.get("target-name"))
     if path is None:
@@ -119,12 +127,19 @@ def _library(entry: object, debug_folders: list[Path], facts: CoreFacts) -> Libr
         return Library(path=path, symbols=Symbols.MISSING)
     start = min(starts)
     module = facts.module_at(start)
-    image = _image_of(Path(path))
     wanted = module.build_id if module else None
-    matches = wanted is None or (image is not None and image.build_id == wanted)
+    if verified is not None:
+        here = verified.libraries.get(path)
+        image = None if here is None else _image_of(Path(here))
+        matches = image is not None
+        separate = wanted in verified.debug
+    else:
+        image = _image_of(Path(path))
+        matches = wanted is None or (image is not None and image.build_id == wanted)
+        separate = image is not None and _has_debug_file(image.build_id, debug_folders)
     return Library(
         path=path,
-        symbols=_symbols(image, debug_folders) if matches else Symbols.MISSING,
+        symbols=_symbols(image, separate=separate) if matches else Symbols.MISSING,
         module=module,
         start=start,
         end=max(ends),
@@ -132,10 +147,10 @@ def _library(entry: object, debug_folders: list[Path], facts: CoreFacts) -> Libr
     )
 
 
-def _symbols(image: Image | None, debug_folders: list[Path]) -> Symbols:
+def _symbols(image: Image | None, *, separate: bool) -> Symbols:
     if image is None:
         return Symbols.MISSING
-    if image.has_debug_info or _has_debug_file(image.build_id, debug_folders):
+    if image.has_debug_info or separate:
         return Symbols.FULL
     return Symbols.SYMBOLS_ONLY if image.has_symbols else Symbols.MISSING
 

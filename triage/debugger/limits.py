@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from triage.debugger.launch import CPU_SECONDS, MEMORY_BYTES, UNWOUND_FRAMES
+
+
+SECOND_RUN: Final = 0.5
+"""How much of the first run's time a second one has."""
 
 
 class Arguments(StrEnum):
@@ -20,6 +25,8 @@ class Outcome(StrEnum):
 
     OK = "ok"
     WALL_LIMIT = "wall-limit"
+    CPU_LIMIT = "cpu-limit"
+    MEMORY_LIMIT = "memory-limit"
     OUTPUT_LIMIT = "output-limit"
     DIED = "died"
 
@@ -45,3 +52,9 @@ class GdbLimits:
     many_threads_frames: int = 20
     argument_text: int = 200
     arguments: Arguments = Arguments.SCALARS
+
+
+def limits_within(seconds: float) -> GdbLimits:
+    """Return limits under which gdb ends in that time, a second run for less included."""
+    wall = seconds / (1 + SECOND_RUN)
+    return GdbLimits(wall=wall, cpu=max(round(wall / 2), 1))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import selectors
+import signal
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,12 +17,18 @@ from typing import IO, Any, Final, Self
 from triage.debugger.launch import GdbProcess, expected_settings
 from triage.debugger.limits import GdbLimits, Outcome
 from triage.debugger.records import as_mapping, as_text, parse_record
-from triage.errors import DebuggerError
+from triage.errors import DebuggerError, SandboxError
 
 _RESULT: Final = re.compile(r"(\d{1,9})\^")
 _CHUNK: Final = 1 << 16
 _KEPT_ERRORS: Final = 4096
 _KEPT_CONSOLE: Final = 1 << 20
+_SANDBOX_SAYS: Final = ("bwrap: ", "prlimit: ")
+_NO_MEMORY: Final = ("virtual memory exhausted", "bad_alloc")
+_LAST_BREATH: Final = 1.0
+_PAUSE: Final = 0.01
+# bubblewrap reports a signal as a shell does.
+_CPU_LIMIT: Final = (signal.SIGXCPU, 128 + signal.SIGXCPU)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,20 +104,35 @@ class MiSession:
         """Run one command and return its reply."""
         return self.send_all([command])[0]
 
-    def send_all(self, commands: Sequence[str]) -> list[Reply]:
-        """Run commands, all sent at once, and return their replies in order."""
+    def send_all(self, commands: Sequence[str], within: float | None = None) -> list[Reply]:
+        """Run commands, all sent at once, and return their replies in order.
+
+        Where they have to end `within` some seconds, the session ends if they do not.
+        """
+        if within is not None:
+            self._deadline = min(self._deadline, time.monotonic() + within)
         first = self._token + 1
         self._token += len(commands)
         text = "".join(f"{first + i}{command}\n" for i, command in enumerate(commands))
         self._outgoing = memoryview(text.encode())
         return [self._reply(first + i) for i in range(len(commands))]
 
-    def renew(self, limits: GdbLimits) -> None:
-        """Let the limits count anew, for the next core dump."""
+    def renew(self, limits: GdbLimits) -> bool:
+        """Let the limits count anew, for the next core dump, and look at the settings again.
+
+        Returns false, with gdb ended, where it is dead or its settings are not what they have to
+        be.
+        """
         self._limits = limits
         self._deadline = time.monotonic() + limits.wall
         self._read = 0
         self.unparsed = []
+        try:
+            self._verify(expected_settings(self._owner.options))
+        except DebuggerError:
+            self.close()
+            return False
+        return True
 
     def close(self) -> None:
         """End gdb, whatever it is doing."""
@@ -131,6 +154,8 @@ class MiSession:
             found = reply.payload.get("value")
             if found != value:
                 stderr, outcome = self.stderr.strip(), self.outcome
+                if self._owner.sandboxed and stderr.startswith(_SANDBOX_SAYS):
+                    raise SandboxError(stderr)
                 shown = "no answer" if reply.message is None else repr(reply.error or found)
                 raise DebuggerError(
                     f"gdb does not keep to `{name} {value}`: {shown} ({outcome}) {stderr}".rstrip(),
@@ -242,8 +267,28 @@ class MiSession:
     def _end(self, outcome: Outcome) -> None:
         # What gdb said last may still stand in the pipe.
         self._keep_errors(_read(_stream(self._process.stderr).fileno()))
-        self.outcome = outcome
+        self.outcome = self._cause() if outcome is Outcome.DIED else outcome
         self.close()
+
+    def _cause(self) -> Outcome:
+        """Tell which limit gdb died of, if any."""
+        if self._exit_status() in _CPU_LIMIT:
+            return Outcome.CPU_LIMIT
+        if any(words in self.stderr for words in _NO_MEMORY):
+            return Outcome.MEMORY_LIMIT
+        return Outcome.DIED
+
+    def _exit_status(self) -> int | None:
+        """Return the status or signal that gdb ended with, leaving it to be waited for."""
+        deadline = time.monotonic() + _LAST_BREATH
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        with contextlib.suppress(ChildProcessError):
+            while time.monotonic() < deadline:
+                ended = os.waitid(os.P_PID, self._process.pid, options)
+                if ended is not None:
+                    return ended.si_status
+                time.sleep(_PAUSE)
+        return None
 
 
 def _read(fd: int) -> bytes | None:

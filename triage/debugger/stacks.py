@@ -75,10 +75,12 @@ class StackReader:
         self._libraries = libraries
         self._facts = facts
         self.loaded: set[str] = set()
+        self.left_out = 0
 
     def read(self, threads: Sequence[RawThread]) -> None:
         """Read all stacks."""
         detailed = threads[: self._limits.detailed_threads]
+        self.left_out = len(threads) - len(detailed)
         kept = {t.id: self._kept(place, len(threads)) for place, t in enumerate(detailed)}
         self._read_frames(detailed, kept)
         self._read_arguments({t: (0, kept[t.id]) for t in detailed})

@@ -18,6 +18,7 @@ from triage.elf.layout import (
     read_segments,
     segment_count,
 )
+from triage.elf.linkmap import read_link_map
 from triage.elf.machine import Machine, machine_of
 from triage.elf.memory import Memory
 from triage.elf.modules import read_modules
@@ -164,6 +165,7 @@ def _describe(facts: CoreFacts, machine: Machine, notes: _Notes, memory: Memory)
         startup=_startup(memory, auxiliary_bytes, auxiliary),
         mappings=mappings,
         modules=modules,
+        libraries=read_link_map(memory, auxiliary),
     )
 
 

@@ -49,6 +49,15 @@ class CoreModule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedLibrary:
+    """A library as the dynamic linker knows it; `dynamic` is an address that lies in it."""
+
+    name: str
+    base: int
+    dynamic: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Startup:
     """How the process was started, as far as its stack tells.
 
@@ -88,6 +97,7 @@ class CoreFacts:
     startup: Startup = field(default_factory=Startup)
     mappings: tuple[FileMapping, ...] = ()
     modules: tuple[CoreModule, ...] = ()
+    libraries: tuple[LinkedLibrary, ...] = ()
     warnings: tuple[ReportWarning, ...] = ()
 
     def mapping_at(self, address: int) -> FileMapping | None:

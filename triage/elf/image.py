@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -24,6 +24,7 @@ from triage.errors import InputError
 _MAX_SECTIONS: Final = 65_535
 _MAX_NAMES: Final = 1 << 20
 _MAX_NOTE: Final = 64 << 10
+_MAX_LINK: Final = 4096
 _SYMTAB, _NOTE, _NOBITS, _DYNSYM = 2, 7, 8, 11
 _FUNCTION: Final = 2
 # The table of a stripped program still names what it imports.
@@ -46,7 +47,8 @@ class Section:
 class Image:
     """An ELF executable or shared library.
 
-    `has_debug_info` is about this file alone; `debug_link` says that it names a separate one.
+    `has_debug_info` is about this file alone; `debug_link` is the name that it has for a separate
+    one. `shared_debug` names, with its build id, a file that several debug files have in common.
     """
 
     arch: str
@@ -56,7 +58,8 @@ class Image:
     build_id: str | None
     has_symbols: bool
     has_debug_info: bool
-    debug_link: bool
+    debug_link: str | None
+    shared_debug: tuple[str, str] | None = None
 
 
 def read_image(stream: BinaryIO) -> Image:
@@ -79,8 +82,32 @@ def read_image(stream: BinaryIO) -> Image:
         build_id=_build_id(stream, header, sections),
         has_symbols=_has_symbols(stream, header, sections),
         has_debug_info=bool(names & {".debug_info", ".zdebug_info"}),
-        debug_link=".gnu_debuglink" in names,
+        debug_link=_link(stream, sections, ".gnu_debuglink")[0],
+        shared_debug=_shared(*_link(stream, sections, ".gnu_debugaltlink")),
     )
+
+
+def read_build_id(stream: BinaryIO) -> str | None:
+    """Return the build id of any ELF file; raises InputError for another file."""
+    header = parse_header(read_at(stream, 0, 64))
+    if header is None:
+        raise InputError("this is not an ELF file")
+    return _build_id(stream, header, ()) or _build_id(
+        stream, header, list(_read_sections(stream, header))
+    )
+
+
+def _link(stream: BinaryIO, sections: Sequence[Section], name: str) -> tuple[str | None, bytes]:
+    """Return the file name in a section and the bytes behind it."""
+    section = next((s for s in sections if s.name == name and s.kind != _NOBITS), None)
+    if section is None:
+        return None, b""
+    file, _, rest = read_at(stream, section.offset, min(section.size, _MAX_LINK)).partition(b"\0")
+    return file.decode("utf-8", "replace") or None, rest
+
+
+def _shared(name: str | None, build_id: bytes) -> tuple[str, str] | None:
+    return (name, build_id.hex()) if name and build_id else None
 
 
 def _read_sections(stream: BinaryIO, header: Header) -> Iterator[Section]:
@@ -126,7 +153,7 @@ def _defines_many(stream: BinaryIO, header: Header, section: Section, entry: int
     return False
 
 
-def _build_id(stream: BinaryIO, header: Header, sections: list[Section]) -> str | None:
+def _build_id(stream: BinaryIO, header: Header, sections: Sequence[Section]) -> str | None:
     segments = read_segments(stream, header, segment_count(stream, header))
     places = [(s.offset, s.file_size, s.align) for s in segments if s.kind == SegmentType.NOTE]
     places += [(s.offset, s.size, s.align) for s in sections if s.kind == _NOTE]

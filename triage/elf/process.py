@@ -21,6 +21,8 @@ _NAMES_ARGUMENTS: Final = slice(56, 136)
 
 AT_NULL: Final = 0
 AT_PHDR: Final = 3
+AT_PHENT: Final = 4
+AT_PHNUM: Final = 5
 AT_ENTRY: Final = 9
 AT_RANDOM: Final = 25
 AT_EXECFN: Final = 31

@@ -95,6 +95,13 @@ class Spool:
         self._streams.append(stream)
         return stream
 
+    def folder(self) -> Path:
+        """Return the folder, for whoever has files of its own to put there.
+
+        Raises InputError where it cannot be made.
+        """
+        return Path(self._open()[0])
+
     def close(self) -> None:
         """Remove the folder with everything in it."""
         while self._streams:
