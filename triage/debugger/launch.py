@@ -64,6 +64,7 @@ class GdbProcess:
         self.options = options
         self.sandboxed = sandbox is not None
         self._folder: str | None = None
+        self._closing = threading.Lock()
         with _running_lock:
             if _over.is_set():
                 raise DebuggerError("the program ends, so no gdb is started")
@@ -96,6 +97,10 @@ class GdbProcess:
     def close(self) -> None:
         """End gdb, whatever it is doing: it can ignore every signal but this."""
         _running.discard(self)
+        with self._closing:  # the thread that reads may see its end at the same time
+            self._end()
+
+    def _end(self) -> None:
         if self.popen.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.popen.pid, signal.SIGKILL)
