@@ -112,6 +112,7 @@ def _report(result: ReadResult, judged: Diagnosed) -> Report:
         threads=crash.threads,
         crashed_thread=crash.crashed_thread,
         blamed_frame=crash.blamed_frame,
+        thread_groups=crash.thread_groups,
         modules=crash.modules,
         environment=crash.environment,
         fingerprint=None if judged.verdict is Verdict.NO_CRASH else fingerprint(crash),

@@ -79,7 +79,8 @@ def read_with_gdb(prepared: Prepared, input_id: int, pool: GdbPool | None = None
     """Read all threads and modules of a core dump.
 
     `pool` has gdbs that may have read other core dumps; what one of those says is used only where
-    nothing about it is unusual. Where gdb is not used or fails, the fragment has what the core dump tells by itself.
+    nothing about it is unusual. Where gdb is not used or fails, the fragment has what the core dump
+    tells by itself.
     """
     facts, setup = prepared.facts, prepared.setup
     if setup is None or (prepared.started is None and pool is None):
@@ -104,6 +105,7 @@ def bare_fragment(facts: CoreFacts, input_id: int, *warnings: ReportWarning) -> 
         threads=bare_threads(facts, input_id),
         signal=_signal(facts, input_id),
         signal_rank=SIGNAL_RANK,
+        snapshot=facts.snapshot,
         modules=bare_modules(facts),
         warnings=warnings,
     )
@@ -284,6 +286,7 @@ def _fragment(job: _Job, reading: _Reading, warnings: list[ReportWarning]) -> Fr
         threads=threads,
         signal=_signal(job.facts, job.input_id),
         signal_rank=SIGNAL_RANK,
+        snapshot=job.facts.snapshot,
         modules=describe_modules(
             job.facts, reading.libraries, job.prepared.program, _with_lines(threads)
         ),
@@ -309,7 +312,7 @@ def _thread(job: _Job, reading: _Reading, raw: RawThread, reader: FrameReader) -
         id=str(raw.id),
         tid=raw.tid,
         name=thread_name(job.facts, raw.tid),
-        crashed=crashed,
+        crashed=crashed and not job.facts.snapshot,
         frames=tuple(frames[:sound]) or _saved_frame(job, raw.tid),
         frames_omitted=raw.omitted if sound == len(frames) else 0,
         at=Position(input=job.input_id),

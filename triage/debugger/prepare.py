@@ -116,7 +116,8 @@ def prepare(
     """Read what a core dump says of itself, and start gdb where there is use for it.
 
     `name` is what a command line calls the core dump, where that is not its path; `start` false
-    leaves it to the reader to start gdb. Raises InputError where `path` is no core dump or the binary no program.
+    leaves it to the reader to start gdb. Raises InputError where `path` is no core dump or the
+    binary no program.
     """
     with _open(path, "core dump") as stream:
         facts = read_core(stream, os.fstat(stream.fileno()).st_size)
