@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from triage.debugger.prepare import CoreRequest
 from triage.model.diagnosis import Verdict
 from triage.model.report import Report
 from triage.pipeline import Analyzer, Options
@@ -136,7 +137,7 @@ def crashes(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 def analyze(*inputs: Path, binary: Path | None = None) -> Report:
-    return Analyzer(Options(binaries=(binary,) if binary else ())).analyze([str(p) for p in inputs])
+    return Analyzer(Options(core=CoreRequest(binary=binary))).analyze([str(p) for p in inputs])
 
 
 def first(report: Report) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from triage.debugger import launch, libraries, prepare, stacks
+from triage.debugger import libraries, prepare, stacks
 from triage.debugger.coredump import read_core_dump
 from triage.debugger.early import EarlyRead
 from triage.debugger.limits import Arguments, GdbLimits
@@ -340,7 +340,6 @@ class TestDebugger:
         assert codes(fragment) == ["debugger-missing"]
         assert "apt-get install gdb" in fragment.warnings[0].message
         assert [len(t.frames) for t in fragment.threads] == [1] * 5
-        assert launch() is None
 
     def test_one_that_ignores_a_setting_gets_no_input(
         self, core_programs, crash: Crash, monkeypatch, tmp_path: Path
@@ -356,9 +355,9 @@ class TestDebugger:
         )
         script.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-        fragment = read(crash(core_programs.plain), core_programs.plain)
-        assert codes(fragment) == ["debugger-failed"]
-        assert "auto-load gdb-scripts off" in fragment.warnings[0].message
+        fragment = read(crash(core_programs.plain), core_programs.plain, sandbox=False)
+        assert codes(fragment) == ["sandbox-off", "debugger-failed"]
+        assert "auto-load gdb-scripts off" in fragment.warnings[1].message
         assert "gdb-show" in seen.read_text()
         assert "target-select" not in seen.read_text()
 
@@ -367,9 +366,9 @@ class TestDebugger:
         script.write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
         script.chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path))
-        fragment = read(crash(core_programs.plain), core_programs.plain)
-        assert codes(fragment) == ["debugger-failed"]
-        assert "broken" in fragment.warnings[0].message
+        fragment = read(crash(core_programs.plain), core_programs.plain, sandbox=False)
+        assert codes(fragment) == ["sandbox-off", "debugger-failed"]
+        assert "broken" in fragment.warnings[1].message
 
     def test_scripts_beside_the_binary_do_not_run(self, core_programs, crash: Crash, tmp_path):
         binary = tmp_path / "crash"
@@ -386,36 +385,43 @@ class TestDebugger:
         subprocess.run(["gdb", "-batch", "-nx", *allow, binary], check=True, capture_output=True)
         assert canary.exists()
 
-    def test_launched_early(self, core_programs, crash: Crash):
-        with launch() as started:
-            assert started is not None
-            fragment = read(crash(core_programs.plain), core_programs.plain, started=started)
-            assert started.popen.returncode is not None
+    def test_read_early(self, core_programs, crash: Crash):
+        core = crash(core_programs.plain, HF_X="1")
+        with EarlyRead(core, CoreRequest(binary=core_programs.plain)) as early:
+            fragment = early.result(KNOWN)
         assert functions(crashed(fragment))[0] == "read_tensor"
+        assert fragment.environment.variables == dict.fromkeys(KNOWN)
         assert children() == []
 
-    def test_launched_early_and_not_needed(self):
-        with launch() as started:
-            assert isinstance(started, GdbProcess)
-            folder = Path(f"/proc/{started.popen.pid}/cwd").readlink()
+    def test_prepared_and_not_read(self, core_programs, crash: Crash):
+        request = CoreRequest(binary=core_programs.plain, sandbox=False)
+        with prepare.prepare(crash(core_programs.plain), request) as prepared:
+            assert prepared.started is not None
+            folder = Path(f"/proc/{prepared.started.popen.pid}/cwd").readlink()
             assert folder.is_dir()
         assert not folder.exists()
         assert children() == []
 
-    def test_file_names_that_need_quoting(self, core_programs, crash: Crash, tmp_path: Path):
+    @pytest.mark.parametrize("sandbox", [True, False])
+    def test_file_names_that_need_quoting(
+        self, core_programs, crash: Crash, tmp_path: Path, sandbox: bool
+    ):
         folder = tmp_path / "a \"b' c\\n $d"
         folder.mkdir()
         binary, core = folder / "my crash", folder / "the core"
         shutil.copy(core_programs.plain, binary)
         shutil.copy(crash(core_programs.plain), core)
-        assert functions(crashed(read(core, binary)))[0] == "read_tensor"
+        fragment = read(core, binary, sandbox=sandbox)
+        assert functions(crashed(fragment))[0] == "read_tensor"
 
     def test_file_name_with_a_line_end_gives_no_command(self, core_programs, crash, tmp_path):
         core = tmp_path / "core\nshell touch canary"
         shutil.copy(crash(core_programs.plain), core)
-        fragment = read(core, core_programs.plain)
-        assert codes(fragment) == ["debugger-failed"]
-        assert "cannot be told the path" in fragment.warnings[0].message
+        fragment = read(core, core_programs.plain, sandbox=False)
+        assert codes(fragment) == ["sandbox-off", "debugger-failed"]
+        assert "cannot be told the path" in fragment.warnings[1].message
+        # In the sandbox every file has a name that we gave it.
+        assert functions(crashed(read(core, core_programs.plain)))[0] == "read_tensor"
 
     def test_sysroot_without_the_libraries(
         self, core_programs, crash: Crash, tmp_path: Path, monkeypatch

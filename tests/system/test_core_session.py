@@ -310,14 +310,20 @@ class TestReliable:
     )
     def test_count(self, program_known: bool, addresses: list[int], count: int):
         reader = FrameReader(
-            self.FACTS, Libraries(self.LIBRARIES), SourceNames(), program_known=program_known, input_id=0
+            self.FACTS,
+            Libraries(self.LIBRARIES),
+            SourceNames(),
+            program_known=program_known,
+            input_id=0,
         )
         raw = [{"level": str(n), "addr": hex(a), "func": "??"} for n, a in enumerate(addresses)]
         frames = [reader.read(r, args=None, inlined=False) for r in raw]
         assert reader.reliable(frames) == count
 
     def test_a_name_from_a_wrong_library_is_not_used(self):
-        reader = FrameReader(self.FACTS, Libraries(self.LIBRARIES), SourceNames(), program_known=True, input_id=0)
+        reader = FrameReader(
+            self.FACTS, Libraries(self.LIBRARIES), SourceNames(), program_known=True, input_id=0
+        )
         raw = {"level": "0", "addr": "0x50010", "func": "guess", "file": "guess.c", "line": "3"}
         frame = reader.read(raw, args="n=1", inlined=False)
         assert (frame.function, frame.file, frame.line, frame.args) == (None, None, None, None)

@@ -61,7 +61,9 @@ def command(
     """
     from triage.pipeline import Analyzer, Options  # not for --help
 
-    request = core_request(binaries, sysroot, symbols, timeout, unsafe_no_sandbox)
+    request = None
+    if binaries or sysroot or symbols:  # logs do not need what this imports
+        request = core_request(binaries, sysroot, symbols, timeout, unsafe_no_sandbox)
     analyzer = Analyzer(Options(packs=packs, db=db, tmp=tmp, core=request, redact=not no_redact))
     if explain_parse:
         if form != "text":

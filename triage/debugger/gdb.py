@@ -171,6 +171,9 @@ def _attempts(job: _Job, started: GdbProcess) -> tuple[_Reading, list[ReportWarn
         f"gdb was stopped twice ({first.outcome}, {second.outcome}); "
         f"{best.stacks} of {len(job.facts.threads)} stacks were read"
     )
+    if second.outcome is Outcome.DIED:
+        # It seldom says so, but it cannot do without.
+        message += f"; gdb dies where {limits.memory >> 20} MiB of memory are not enough for it"
     return best, [_warn(f"debugger-{second.outcome}", message), *_reading_warnings(best)]
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import threading
@@ -133,11 +134,8 @@ class GdbProcess:
 
 def find_gdb() -> str | None:
     """Return the debugger that the search path leads to."""
-    for folder in os.get_exec_path():
-        path = Path(folder or ".", "gdb").absolute()
-        if path.is_file() and os.access(path, os.X_OK):
-            return str(path)
-    return None
+    path = shutil.which("gdb")
+    return None if path is None else str(Path(path).absolute())
 
 
 def end_all() -> None:

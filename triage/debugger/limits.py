@@ -8,7 +8,6 @@ from typing import Final
 
 from triage.debugger.launch import CPU_SECONDS, MEMORY_BYTES, UNWOUND_FRAMES
 
-
 SECOND_RUN: Final = 0.5
 """How much of the first run's time a second one has."""
 

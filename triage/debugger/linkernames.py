@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from triage.debugger.limits import Outcome
 from triage.debugger.mi import MiSession
 from triage.frames.demangle import MAX_LENGTH, demangle
 
@@ -42,10 +43,11 @@ class SourceNames:
         symbols = sorted((s for s in found if len(s) <= MAX_LENGTH), key=lambda s: (len(s), s))
         if not symbols:
             return
+        ended = session.outcome is not Outcome.OK
         commands = ["-gdb-set demangle-style auto"]
         commands += [f'-interpreter-exec console "demangle -l c++ -- {s}"' for s in symbols]
         replies = session.send_all(commands, within=PATIENCE)[1:]
-        self.complete = all(reply.message is not None for reply in replies)
+        self.complete = ended or all(reply.message is not None for reply in replies)
         for symbol, reply in zip(symbols, replies, strict=True):
             name = "".join(reply.console) if reply.message == "done" else ""
             name = name if 0 < len(name) <= _MAX_NAME else demangle(symbol) or symbol

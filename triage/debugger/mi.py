@@ -24,7 +24,8 @@ _CHUNK: Final = 1 << 16
 _KEPT_ERRORS: Final = 4096
 _KEPT_CONSOLE: Final = 1 << 20
 _SANDBOX_SAYS: Final = ("bwrap: ", "prlimit: ")
-_NO_MEMORY: Final = ("virtual memory exhausted", "bad_alloc")
+_NO_MEMORY: Final = ("virtual memory exhausted", "bad_alloc", "failed to allocate")
+_LOG: Final = "&"
 _LAST_BREATH: Final = 1.0
 _PAUSE: Final = 0.01
 # bubblewrap reports a signal as a shell does.
@@ -274,7 +275,8 @@ class MiSession:
         """Tell which limit gdb died of, if any."""
         if self._exit_status() in _CPU_LIMIT:
             return Outcome.CPU_LIMIT
-        if any(words in self.stderr for words in _NO_MEMORY):
+        said = (self.stderr, *(line for line in self._lines if line.startswith(_LOG)))
+        if any(words in text for text in said for words in _NO_MEMORY):
             return Outcome.MEMORY_LIMIT
         return Outcome.DIED
 

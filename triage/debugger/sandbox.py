@@ -60,24 +60,17 @@ class Sandbox(NamedTuple):
 
     def _root(self, filter_at: int) -> list[str]:
         tools = self.tools
-        own = (*tools.libraries, tools.prlimit, tools.gdb, *filter(None, [tools.python]))
+        own = (*tools.libraries, tools.prlimit, tools.gdb, *tools.python)
         binds = [(path, path) for path in own] + list(self.mounts.files)
         words = [tools.bubblewrap, "--unshare-all", "--unshare-user", *tools.options]
         words += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
         words += [w for name, value in _VARIABLES.items() for w in ("--setenv", name, value)]
         words += [w for source, inside in binds for w in ("--ro-bind", source, inside)]
         words += [w for target, inside in self.mounts.links for w in ("--symlink", target, inside)]
-        words += self._hidden_packages()
+        words += [w for path in tools.hidden for w in ("--tmpfs", path, "--remount-ro", path)]
         words += ["--dev", "/dev", "--remount-ro", "/dev", "--dir", EMPTY, "--remount-ro", "/"]
         words += ["--hostname", "sandbox", "--uid", _NOBODY, "--gid", _NOBODY, "--chdir", EMPTY]
         return [*words, "--seccomp", str(filter_at), "--"]
-
-    def _hidden_packages(self) -> list[str]:
-        # Packages of this machine may run when a Python starts.
-        packages = f"{self.tools.python}/site-packages"
-        if self.tools.python is None or not os.path.isdir(packages):  # noqa: PTH112 - a string
-            return []
-        return ["--tmpfs", packages, "--remount-ro", packages]
 
 
 def make_sandbox(gdb: str, mounts: Mounts) -> Sandbox:

@@ -1,10 +1,10 @@
 """The filter of system calls that gdb runs under, as a classic BPF program for the kernel.
 
 What is denied fails with "operation not permitted", except `clone3`, which is said not to exist:
-the C library then starts its threads by `clone`, whose flags a filter can see. Threads can be started, and
-processes in the way in which gdb looks for `iconv` when it starts: told that there is none to be
-had, it tries again for 15 seconds. A call of another architecture, x32's among them, ends the
-process.
+the C library then starts its threads by `clone`, whose flags a filter can see. Threads can be
+started, and processes in the way in which gdb looks for `iconv` when it starts: told that there is
+none to be had, it tries again for 15 seconds. A call of another architecture, x32's among them,
+ends the process.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 from triage.errors import SandboxError
 from triage.parse.cache import load_cached, store_cached
@@ -21,39 +21,53 @@ _LINKER_CACHE: Final = "/etc/ld.so.cache"
 # Where the program itself is on systems whose `gdb` is a script.
 _BEHIND_SCRIPT: Final = "/usr/libexec/gdb"
 _PATIENCE: Final = 30
+_MARK: Final = "python-folder:"
+_TELL_FOLDERS: Final = (
+    "import os, gdb; "
+    f"print('{_MARK}' + os.path.dirname(os.__file__)); print('{_MARK}' + gdb.PYTHONDIR)"
+)
+# Packages of this machine, gdb's commands written in Python, and its server for editors.
+_HIDDEN: Final = ("site-packages", "gdb/command", "gdb/function", "gdb/dap")
 _ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent"}
 
 
 class Tools(NamedTuple):
     """Programs by their paths; `options` are those of bubblewrap that not every version has.
 
-    `libraries` are what the dynamic linker loads for gdb and prlimit, `python` is the folder of the standard
-    library of gdb's own Python, None where it has no Python.
+    `libraries` are what the dynamic linker loads for gdb and prlimit. `python` are the folders of
+    gdb's own modules and of the standard library for them, `hidden` those in them that need not be
+    there: what is in some is imported whenever gdb starts.
     """
 
     gdb: str
     bubblewrap: str
     prlimit: str
     libraries: tuple[str, ...]
-    python: str | None
+    python: tuple[str, ...]
+    hidden: tuple[str, ...]
     options: tuple[str, ...]
 
 
 def find_tools(gdb: str) -> Tools:
-    """Return what a sandbox for a gdb is made of; raises SandboxError where something is missing."""
+    """Return what a sandbox for a gdb is made of; raises SandboxError where a part is missing."""
     gdb = _program(os.path.realpath(gdb))
     bubblewrap = _required("bwrap", "bubblewrap")
     prlimit = _required("prlimit", "util-linux")
-    key = [_identity(path) for path in (gdb, bubblewrap, prlimit, _LINKER_CACHE)]
-    kept = load_cached(_CACHED, json.load)
-    if isinstance(kept, dict) and kept.get("key") == key:
-        return _from_fields(kept["tools"])
+    programs = (gdb, bubblewrap, prlimit, _LINKER_CACHE)
+    key = [list(Tools._fields), *map(_identity, programs)]
+    kept = load_cached(_CACHED, _read_entry)
+    if kept is not None and kept[0] == key:
+        return kept[1]
+    python = _python(gdb)
     tools = Tools(
         gdb=gdb,
         bubblewrap=bubblewrap,
         prlimit=prlimit,
         libraries=tuple(sorted(_libraries(gdb) | _libraries(prlimit))),
-        python=_python(gdb),
+        python=python,
+        hidden=tuple(
+            f"{p}/{name}" for p in python for name in _HIDDEN if _is_folder(f"{p}/{name}")
+        ),
         options=_options(bubblewrap),
     )
     entry = json.dumps({"key": key, "tools": tools._asdict()}).encode()
@@ -61,9 +75,10 @@ def find_tools(gdb: str) -> Tools:
     return tools
 
 
-def _from_fields(fields: dict[str, Any]) -> Tools:
-    lists = {name: tuple(fields[name]) for name in ("libraries", "options")}
-    return Tools(**(fields | lists))
+def _read_entry(file: IO[bytes]) -> tuple[Any, Tools]:
+    entry = json.load(file)
+    fields = [entry["tools"].get(name) for name in Tools._fields]
+    return entry["key"], Tools._make(tuple(f) if isinstance(f, list) else f for f in fields)
 
 
 def _program(path: str) -> str:
@@ -102,11 +117,15 @@ def _libraries(program: str) -> set[str]:
     return {word for word in text.split() if word.startswith("/")}
 
 
-def _python(gdb: str) -> str | None:
-    command = "python import os; print(os.path.dirname(os.__file__))"
-    text = _output([gdb, "-nx", "-nh", "-q", "-batch", "-iex", command])
-    folder = text.strip().rpartition("\n")[2]
-    return folder if os.path.isabs(folder) and os.path.isdir(folder) else None  # noqa: PTH112, PTH117
+def _python(gdb: str) -> tuple[str, ...]:
+    text = _output([gdb, "-nx", "-nh", "-q", "-batch", "-iex", f"python {_TELL_FOLDERS}"])
+    marked = (line.partition(_MARK) for line in text.splitlines())
+    folders = [folder for before, mark, folder in marked if mark and not before]
+    return tuple(f for f in folders if os.path.isabs(f) and _is_folder(f))  # noqa: PTH117
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _options(bubblewrap: str) -> tuple[str, ...]:

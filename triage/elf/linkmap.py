@@ -48,8 +48,7 @@ def _dynamic_section(memory: Memory, auxiliary: Mapping[int, int]) -> bytes:
 
 
 def _pairs(data: bytes) -> Iterator[tuple[int, int]]:
-    for tag, value in struct.iter_unpack("<QQ", data[: len(data) // 16 * 16]):
-        yield tag, value
+    yield from struct.iter_unpack("<QQ", data[: len(data) // 16 * 16])
 
 
 def _walk(memory: Memory, entry: int) -> Iterator[LinkedLibrary]:

@@ -74,22 +74,22 @@ class TestImage:
     @pytest.mark.parametrize(
         ("sections", "has_symbols", "has_debug_info", "debug_link"),
         [
-            ([], False, False, False),
-            ([(".symtab", 2, symbols(1, 0))], True, False, False),
-            ([(".symtab", 2, symbols(0, 0))], False, False, False),
-            ([(".dynsym", 11, symbols(3, 500))], False, False, False),
-            ([(".dynsym", 11, symbols(50, 0))], True, False, False),
-            ([(".debug_info", 1, b"x")], False, True, False),
+            ([], False, False, None),
+            ([(".symtab", 2, symbols(1, 0))], True, False, None),
+            ([(".symtab", 2, symbols(0, 0))], False, False, None),
+            ([(".dynsym", 11, symbols(3, 500))], False, False, None),
+            ([(".dynsym", 11, symbols(50, 0))], True, False, None),
+            ([(".debug_info", 1, b"x")], False, True, None),
             # A file of debug information keeps the names of the sections that it lacks.
-            ([(".debug_info", 8, b"")], False, False, False),
-            ([(".gnu_debuglink", 1, b"x")], False, False, True),
+            ([(".debug_info", 8, b"")], False, False, None),
+            ([(".gnu_debuglink", 1, b"x")], False, False, "x"),
         ],
     )
     def test_symbols(self, elf, sections, has_symbols, has_debug_info, debug_link):
         image = read(with_sections(elf, *sections))
         assert image.has_symbols is has_symbols
         assert image.has_debug_info is has_debug_info
-        assert image.debug_link is debug_link
+        assert image.debug_link == debug_link
 
     @pytest.mark.parametrize("data", [b"", b"text", b"\x7fELF", b"\x7fELF" + bytes(100)])
     def test_no_elf_file(self, data: bytes):
