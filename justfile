@@ -43,6 +43,10 @@ packs:
 bench:
     {{ bin }}/python benchmarks/bench.py
 
+# many core dumps of one program beside a gdb for each
+bench-cores *count:
+    {{ bin }}/python benchmarks/bulk_cores.py "$@"
+
 # what is built works where the repository is not
 wheel:
     {{ bin }}/python -m build

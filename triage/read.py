@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from triage.crash import join

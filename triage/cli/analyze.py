@@ -22,6 +22,7 @@ Examples:
   clawtriage analyze crash.log
   clawtriage analyze engine.log backtrace.txt dmesg.txt      one incident, three witnesses
   clawtriage analyze crash-bundle/                           every file in a folder
+  clawtriage analyze crash-bundle.tar.gz                     every file in an archive
   kubectl logs claw-0 --previous | clawtriage analyze -
   clawtriage analyze crash.log --format markdown > issue.md
   clawtriage analyze --explain-parse strange.log             what was read from which line
@@ -57,7 +58,8 @@ def command(
     """Diagnose one crash from its logs, backtraces and dumps.
 
     Every INPUT is evidence of the same incident: a text (log, gdb or cuda-gdb session, kernel
-    messages), a core dump, a folder of them, or `-` for standard input.
+    messages), a core dump, an archive or a folder of them, or `-` for standard input. Files may be
+    packed (gzip, bzip2, xz, zstd, lz4).
     """
     from triage.pipeline import Analyzer, Options  # not for --help
 
