@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from triage.debugger import libraries, prepare, stacks
+from triage.debugger import early, libraries, prepare, stacks
 from triage.debugger.coredump import read_core_dump
-from triage.debugger.early import EarlyRead
+from triage.debugger.early import EarlyRead, anticipate
 from triage.debugger.limits import Arguments, GdbLimits
 from triage.debugger.prepare import CoreRequest
 from triage.elf.corefile import read_core
@@ -387,11 +387,37 @@ class TestDebugger:
 
     def test_read_early(self, core_programs, crash: Crash):
         core = crash(core_programs.plain, HF_X="1")
-        with EarlyRead(core, CoreRequest(binary=core_programs.plain)) as early:
-            fragment = early.result(KNOWN)
+        with EarlyRead(core, CoreRequest(binary=core_programs.plain)) as reading:
+            fragment = reading.result(KNOWN)
         assert functions(crashed(fragment))[0] == "read_tensor"
         assert fragment.environment.variables == dict.fromkeys(KNOWN)
         assert children() == []
+
+    def test_started_before_the_command_line_was_read(self, core_programs, crash: Crash):
+        core, binary = crash(core_programs.plain), core_programs.plain
+        with anticipate([str(core), "--binary", str(binary), "-v"]):
+            ((_, _, prepared),) = list(early._anticipated)
+            assert prepared.started is not None
+            with EarlyRead(core, CoreRequest(binary=binary)) as reading:
+                assert reading._prepared is prepared
+                assert functions(crashed(reading.result(KNOWN)))[0] == "read_tensor"
+        assert prepared.started.popen.returncode is not None
+
+    @pytest.mark.parametrize("more", [["--sysroot", "/"], ["--unsafe-no-sandbox"]])
+    def test_started_for_something_else(self, core_programs, crash: Crash, more: list[str]):
+        core, binary = crash(core_programs.plain), core_programs.plain
+        with anticipate([str(core), "-b", str(binary), *more]):
+            ((_, _, prepared),) = list(early._anticipated)
+            with EarlyRead(core, CoreRequest(binary=binary, sandbox=False)) as reading:
+                assert reading._prepared is not prepared
+                assert prepared.started is not None
+                assert prepared.started.popen.returncode is not None
+        assert children() == []
+
+    @pytest.mark.parametrize("words", [[], ["core"], ["-b", "x", "core"], ["missing", "-b", "x"]])
+    def test_nothing_to_start(self, words: list[str]):
+        with anticipate(words):
+            assert early._anticipated == []
 
     def test_prepared_and_not_read(self, core_programs, crash: Crash):
         request = CoreRequest(binary=core_programs.plain, sandbox=False)

@@ -21,7 +21,7 @@ from triage.debugger.coredump import read_core_dump
 from triage.debugger.launch import GdbOptions, GdbProcess
 from triage.debugger.limits import GdbLimits
 from triage.debugger.mi import MiSession
-from triage.debugger.prepare import CoreRequest
+from triage.debugger.prepare import CoreRequest, prepare
 from triage.debugger.sandbox import CORE, Mounts, Sandbox, make_sandbox
 from triage.model.crash import Fragment, Symbols
 from triage.model.stack import Thread
@@ -174,8 +174,6 @@ class TestHostFiles:
 
 
 def started(core: Path, binary: Path, **request: object) -> MiSession:
-    from triage.debugger.prepare import prepare
-
     prepared = prepare(core, CoreRequest(binary=binary, **request))
     assert prepared.started is not None
     return MiSession(prepared.started, GdbLimits(wall=20))
@@ -400,6 +398,10 @@ class TestSymbols:
         shutil.copy(core_programs.other, place)
         fragment = read(core, binary=split / "program", symbols=tmp_path)
         assert functions(fragment)[0] is None
+        request = CoreRequest(binary=split / "program", symbols=tmp_path)
+        with prepare(core, request) as prepared:
+            assert prepared.setup is not None
+            assert str(place) not in str(prepared.setup.sandbox)
 
     def test_the_program_itself(self, core_programs, crash: Crash, tmp_path: Path):
         place = tmp_path.joinpath(*build_id(core_programs.plain), "executable")

@@ -72,8 +72,8 @@ class CoreRun:
             click.echo(f"clawtriage: {safe_line(_crash_words(crash))}", err=True)
             opened = load_crash(crash, spool)
             request = self.request
-            if not request.binaries:
-                request = replace(request, binaries=_executable(crash, opened))
+            if not request.binary and not request.binaries:
+                request = replace(request, binary=_executable(crash, opened))
             return self._read_opened(opened, f"--last {crash.pid}", request, page)
 
     def list_kept(self, match: str | None, page: Page) -> int:
@@ -159,7 +159,7 @@ def _render(report: Report, path: Path, page: Page) -> str:
     return text if text.endswith("\n") else f"{text}\n"
 
 
-def _executable(crash: KeptCrash, opened: Loaded) -> tuple[Path, ...]:
+def _executable(crash: KeptCrash, opened: Loaded) -> Path | None:
     """Return the program that systemd names, if it still is the one that crashed.
 
     Its path comes from this machine's journal, not from the core dump; it is opened for its build
@@ -169,16 +169,16 @@ def _executable(crash: KeptCrash, opened: Loaded) -> tuple[Path, ...]:
 
     path = Path(crash.executable)
     if opened.path is None or not path.is_absolute():
-        return ()
+        return None
     try:
         same = is_same_program(opened.path, path)
     except InputError:
-        return ()
+        return None
     if same is None:
         message = f"{path} has no build id, so it is not used unasked: --binary {path}"
         click.echo(f"clawtriage: {safe_line(message)}", err=True)
-        return ()
-    return (path,)
+        return None
+    return path
 
 
 def _crash_words(crash: KeptCrash) -> str:

@@ -5,6 +5,7 @@ Nothing but click is imported before a command runs, and click only when there i
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -28,9 +29,10 @@ def main() -> None:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _leave)
     try:
-        from triage.cli.app import run  # the fast path above needs none of it
+        with _early_start(sys.argv[1:]):
+            from triage.cli.app import run  # the fast path above needs none of it
 
-        status = run(sys.argv[1:])
+            status = run(sys.argv[1:])
     except Terminated as end:
         status = end.status
     finally:
@@ -42,6 +44,15 @@ def main() -> None:
 def _leave(number: int, _: object) -> None:
     """End by an exception, so that what was unpacked is removed and gdb is ended."""
     raise Terminated(128 + number)
+
+
+def _early_start(arguments: list[str]) -> contextlib.AbstractContextManager[None]:
+    """Start gdb before anything else is imported where its files are plain to see."""
+    if arguments[:1] != ["core"] or {"-h", "--help"} & set(arguments):
+        return contextlib.nullcontext()
+    from triage.debugger.early import anticipate
+
+    return anticipate(arguments[1:])
 
 
 if __name__ == "__main__":

@@ -112,7 +112,8 @@ def core_request(
     from triage.debugger.prepare import CoreRequest
 
     return CoreRequest(
-        binaries=binaries,
+        binary=binaries[0] if len(binaries) == 1 else None,
+        binaries=binaries if len(binaries) > 1 else (),
         sysroot=sysroot,
         symbols=symbols,
         sandbox=not unsafe_no_sandbox,

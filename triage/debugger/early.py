@@ -6,13 +6,47 @@ only its answers are needed for is imported.
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from triage.debugger.prepare import CoreRequest, prepare
+from triage.debugger.prepare import CoreRequest, Prepared, prepare
+from triage.errors import TriageError
 from triage.model.crash import Fragment
+
+_anticipated: list[tuple[Path, CoreRequest, Prepared]] = []
+
+
+@contextlib.contextmanager
+def anticipate(arguments: Sequence[str]) -> Iterator[None]:
+    """Prepare what the arguments of `core` seem to ask for, and end it if nobody takes it.
+
+    Only the usual order of words is understood, and a mistake costs time alone.
+    """
+    words = dict(pairwise(arguments))
+    binary = words.get("--binary", words.get("-b"))
+    if binary is not None and not arguments[0].startswith("-"):
+        path, request = Path(arguments[0]), CoreRequest(binary=Path(binary))
+        with contextlib.suppress(TriageError):
+            _anticipated.append((path, request, prepare(path, request)))
+    try:
+        yield
+    finally:
+        while _anticipated:
+            _anticipated.pop()[2].close()
+
+
+def _prepare(path: Path, request: CoreRequest, name: str | None) -> Prepared:
+    while _anticipated:
+        *asked, prepared = _anticipated.pop()
+        if asked == [path, request]:
+            return prepared
+        prepared.close()
+    return prepare(path, request, name=name)
 
 
 class EarlyRead:
@@ -24,7 +58,7 @@ class EarlyRead:
     def __init__(self, path: Path, request: CoreRequest, *, name: str | None = None) -> None:
         """Start gdb; raises InputError where the files are not what they should be."""
         self.path = path
-        self._prepared = prepare(path, request, name=name)
+        self._prepared = _prepare(path, request, name)
         self._variables: frozenset[str] = frozenset()
         self._told = threading.Event()
         self._fragment: Fragment | None = None
@@ -42,7 +76,7 @@ class EarlyRead:
         trace: TracebackType | None,
     ) -> None:
         self._told.set()
-        self._prepared.__exit__(kind, error, trace)
+        self._prepared.close()
 
     def _run(self) -> None:
         try:

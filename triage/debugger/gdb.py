@@ -228,6 +228,9 @@ def _file_warnings(setup: GdbSetup) -> list[ReportWarning]:
     if setup.verified is None:
         return []
     warnings = []
+    if setup.verified.left_out:
+        message = f"{setup.verified.left_out} libraries were left out: there are too many"
+        warnings.append(_warn("libraries-too-many", message))
     if setup.verified.different:
         warnings.append(_mismatch(setup.verified.different))
     if setup.verified.unverified:

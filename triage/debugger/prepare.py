@@ -48,8 +48,8 @@ class CoreRequest:
 
     def program(self, facts: CoreFacts) -> Path | None:
         """Return the program that crashed, of those that the user named."""
-        if self.binary or len(self.binaries) == 1:
-            return self.binary or self.binaries[0]
+        if self.binary is not None:
+            return self.binary
         wanted = facts.executable_build_id
         return next((b for b in self.binaries if wanted and build_id_of(b) == wanted), None)
 
@@ -106,6 +106,10 @@ class Prepared:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End gdb, whatever it is doing."""
         if self.started is not None:
             self.started.close()
 

@@ -31,7 +31,8 @@ class Verified(NamedTuple):
 
     `libraries` leads from the paths that gdb sees to those on this machine; `debug` are the build
     ids that have a separate debug file. By name: `different` are modules for which only another
-    build was found, `unverified` those that a build id is missing for.
+    build was found, `unverified` those that a build id is missing for; `left_out` is how many are
+    over the limit.
     """
 
     mounts: Mounts
@@ -39,6 +40,7 @@ class Verified(NamedTuple):
     debug: frozenset[str]
     different: tuple[str, ...]
     unverified: tuple[str, ...]
+    left_out: int
 
 
 class Places(NamedTuple):
@@ -142,7 +144,8 @@ def verify(
             _add_debug(tree, places, image.build_id, debug, _beside(binary, image))
     libraries: dict[str, str] = {}
     different, unverified = [], []
-    for name, module in _linked(facts):
+    linked = _linked(facts)
+    for name, module in linked[:_MAX_LIBRARIES]:
         inside = _inside(name)
         source, found = _find(places, module, name)
         if source is None:
@@ -156,7 +159,14 @@ def verify(
             if mapped is not None:
                 tree.link(mapped, inside)
             _add_debug(tree, places, module.build_id, debug, ())
-    return Verified(tree.mounts(), libraries, frozenset(debug), tuple(different), tuple(unverified))
+    return Verified(
+        mounts=tree.mounts(),
+        libraries=libraries,
+        debug=frozenset(debug),
+        different=tuple(different),
+        unverified=tuple(unverified),
+        left_out=max(len(linked) - _MAX_LIBRARIES, 0),
+    )
 
 
 def _linked(facts: CoreFacts) -> list[tuple[str, CoreModule]]:
@@ -165,7 +175,7 @@ def _linked(facts: CoreFacts) -> list[tuple[str, CoreModule]]:
     found = [(name, module) for name, module in pairs if module is not None]
     if not found:
         found = [(m.path, m) for m in facts.modules if m.path != facts.executable]
-    return found[:_MAX_LIBRARIES]
+    return found
 
 
 def _inside(name: str) -> str | None:
