@@ -43,9 +43,10 @@ packs:
 bench:
     {{ bin }}/python benchmarks/bench.py
 
-# core dumps, each beside gdb
-bench-cores:
+# core dumps, one by one and many of one program, each beside gdb
+bench-cores *count:
     {{ bin }}/python benchmarks/cores.py
+    {{ bin }}/python benchmarks/bulk_cores.py "$@"
 
 # what is built works where the repository is not
 wheel:

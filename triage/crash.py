@@ -10,7 +10,8 @@ from typing import Any
 
 from triage.frames.names import file_name, plain_name
 from triage.frames.noise import mark_noise
-from triage.knowledge import NoiseList, known_errors
+from triage.frames.waits import group_threads
+from triage.knowledge import NoiseList, known_errors, wait_list
 from triage.model.crash import (
     BlamedFrame,
     Crash,
@@ -56,16 +57,20 @@ def join(
     threads = tuple(mark_noise(thread, noise) for thread in _bounded(found))
     crashed = crashed_thread(threads)
     threads = tuple(replace(t, crashed=n == crashed) for n, t in enumerate(threads))
+    signal, errors = _signal(fragments), _errors(fragments)
+    snapshot = not signal and not errors and any(f.snapshot for f in fragments)
     return Crash(
         engine=_engine(fragments),
-        signal=_signal(fragments),
-        errors=_errors(fragments),
+        signal=signal,
+        errors=errors,
         threads=threads,
         crashed_thread=crashed,
         blamed_frame=blamed_frame(threads, crashed),
         modules=tuple(module for f in fragments for module in f.modules),
         environment=_environment(fragments),
         lines=tuple(lines),
+        snapshot=snapshot,
+        thread_groups=group_threads(threads, wait_list(), blame) if snapshot else (),
         warnings=(*(w for f in fragments for w in f.warnings), *_left_out(len(found))),
     )
 
@@ -185,10 +190,16 @@ def _engine(fragments: Sequence[Fragment]) -> Engine | None:
 
 def _errors(fragments: Sequence[Fragment]) -> tuple[ErrorRecord, ...]:
     """Return the errors in the order of the inputs, each once, with what is known of its code."""
-    found = sorted(
-        (error for f in fragments for error in f.errors),
-        key=lambda e: (e.at.input, e.at.line or 0) if e.at else (0, 0),
-    )
+    members: dict[str | None, int] = {}
+    for fragment in fragments:
+        for error in fragment.errors:
+            members.setdefault(error.at.member if error.at else None, len(members))
+
+    def place(error: ErrorRecord) -> tuple[int, int, int]:
+        at = error.at
+        return (at.input, members[at.member], at.line or 0) if at else (0, 0, 0)
+
+    found = sorted((error for f in fragments for error in f.errors), key=place)
     merged: dict[tuple[Any, ...], ErrorRecord] = {}
     for plain in found:
         error = _completed(plain)

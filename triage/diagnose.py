@@ -12,7 +12,7 @@ from triage.model.diagnosis import Action, Diagnosis, Level, Remedy, Verdict
 from triage.model.evidence import Evidence
 from triage.signatures.facts import Facts
 from triage.signatures.match import Match, match_rule, match_signature
-from triage.signatures.missing import missing_evidence, to_text
+from triage.signatures.missing import hang_evidence, missing_evidence, to_text
 from triage.signatures.placeholders import fill
 from triage.signatures.rule import EngineRule, Family, Rule, Signature
 
@@ -64,7 +64,7 @@ def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
         )
     family, evidence = _family(diagnoses, facts, families)
     if not crash.is_crash and not _tells_of_failure(evidence):
-        return Diagnosed(verdict=Verdict.NO_CRASH)
+        return Diagnosed(verdict=Verdict.NO_CRASH, next_evidence=hang_evidence(crash))
     known = families.get(family) if family else None
     return Diagnosed(
         verdict=Verdict.UNKNOWN,

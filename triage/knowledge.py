@@ -111,3 +111,19 @@ def noise_lists() -> tuple[NoiseList, ...]:
             )
         )
     return tuple(lists)
+
+
+WaitList = tuple[tuple[str, tuple[str, ...]], ...]
+"""What threads wait for, each with the globs of the functions in which they do."""
+
+
+@cache
+def wait_list() -> WaitList:
+    """Return the lines of `signatures/waits/*.txt`: words, a colon, globs; `#` starts a comment."""
+    found = []
+    for path in sorted((data_dir("signatures") / "waits").glob("*.txt")):
+        for raw in path.read_text(encoding="utf-8").splitlines():
+            words, colon, globs = raw.split("#", 1)[0].partition(": ")
+            if colon:
+                found.append((words.strip(), tuple(globs.split())))
+    return tuple(found)

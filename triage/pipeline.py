@@ -18,7 +18,9 @@ from triage.text.redact import redact_record, redact_report
 
 if TYPE_CHECKING:
     from triage.debugger.early import EarlyRead
+    from triage.debugger.pool import GdbPool
     from triage.debugger.prepare import CoreRequest
+    from triage.intake.loaded import Loaded
     from triage.render import RenderOptions
 
 
@@ -30,6 +32,8 @@ class Options:
     db: Path | None = None
     core: CoreRequest | None = None
     early: EarlyRead | None = None
+    pool: GdbPool | None = None
+    tmp: Path | None = None
     redact: bool = True
 
 
@@ -43,13 +47,18 @@ class Analyzer:
         self._read_options = ReadOptions(
             core=options.core,
             early=options.early,
+            pool=options.pool,
+            tmp=options.tmp,
             variables=self.store.variables(),
             log_literals=self.store.log_literals(),
         )
 
-    def read(self, names: Sequence[str]) -> ReadResult:
-        """Read inputs that are evidence of one incident; raises InputError if none can be read."""
-        return read(names, self._read_options)
+    def read(self, names: Sequence[str], opened: Loaded | None = None) -> ReadResult:
+        """Read inputs that are evidence of one incident; raises InputError if none can be read.
+
+        `opened` is the first of them where it was opened before.
+        """
+        return read(names, replace(self._read_options, opened=opened))
 
     def read_text(self, text: str) -> Crash:
         """Read a text that is already in memory."""
@@ -61,12 +70,13 @@ class Analyzer:
             return crash
         return replace(crash, engine=detect_engine(crash, self.store))
 
-    def analyze(self, names: Sequence[str]) -> Report:
+    def analyze(self, names: Sequence[str], opened: Loaded | None = None) -> Report:
         """Return the report on inputs that are evidence of one incident.
 
-        Raises InputError where none of them can be read.
+        `opened` is the first of them where it was opened before. Raises InputError where none of
+        them can be read.
         """
-        return self.report(self.read(names))
+        return self.report(self.read(names, opened))
 
     def explain_parse(self, names: Sequence[str], options: RenderOptions) -> str:
         """Return a page on what was read from which line of the inputs.
@@ -76,7 +86,7 @@ class Analyzer:
         from triage.render._parsing import explain_parsing, render_parsing  # an analysis does not
 
         pages = [
-            explain_parsing(item.input, item.lines, item.fragments)
+            explain_parsing(replace(item.input, name=item.name), item.lines, item.fragments)
             for item in parse(names, self._read_options)
         ]
         return render_parsing(
@@ -102,6 +112,7 @@ def _report(result: ReadResult, judged: Diagnosed) -> Report:
         threads=crash.threads,
         crashed_thread=crash.crashed_thread,
         blamed_frame=crash.blamed_frame,
+        thread_groups=crash.thread_groups,
         modules=crash.modules,
         environment=crash.environment,
         fingerprint=None if judged.verdict is Verdict.NO_CRASH else fingerprint(crash),

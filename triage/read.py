@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from triage.crash import join
 from triage.errors import InputError
 from triage.intake.literals import Literals, looked_for, rows_of
-from triage.intake.load import Loaded, expand, load
+from triage.intake.load import expand, load
+from triage.intake.loaded import Loaded
+from triage.intake.spool import Spool
 from triage.knowledge import noise_lists
 from triage.model.crash import Crash, ErrorRecord, Fragment, LogLine, ReportWarning, Signal
-from triage.model.position import Position
+from triage.model.position import Position, in_member
 from triage.model.report import Input, InputKind
 from triage.model.stack import Thread
 from triage.text.decode import clean
@@ -26,6 +30,7 @@ from triage.text.streams import separate
 
 if TYPE_CHECKING:
     from triage.debugger.early import EarlyRead
+    from triage.debugger.pool import GdbPool
     from triage.debugger.prepare import CoreRequest
     from triage.formats import Format
 
@@ -38,12 +43,18 @@ MAX_LOG_LINES = 2_000
 class ReadOptions:
     """What a reader needs beside the inputs.
 
-    `early` is a core dump that is being read already. `variables` are the environment variables
-    that signatures ask about; `log_literals` (lower case) mark the lines that they ask about.
+    `core` says what is wanted of core dumps. `opened` is the first input
+    where it was opened before, `early` the reading of it where that is a core dump and has begun;
+    `pool` has gdbs for more than one core dump. `tmp` is the folder in which packed dumps are
+    unpacked while they are read. `variables` are the environment variables that signatures ask
+    about; `log_literals` (lower case) mark the lines that they ask about.
     """
 
     core: CoreRequest | None = None
+    opened: Loaded | None = None
     early: EarlyRead | None = None
+    pool: GdbPool | None = None
+    tmp: Path | None = None
     variables: frozenset[str] = frozenset()
     log_literals: tuple[str, ...] = ()
 
@@ -61,29 +72,37 @@ def read(names: Sequence[str], options: ReadOptions) -> ReadResult:
 
     Raises InputError where no input can be read.
     """
-    return read_loaded(_load_all(expand(names), options), options)
+    with Spool(options.tmp) as spool:
+        return read_loaded(_load_all(expand(names), options, spool), options)
 
 
 def read_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> ReadResult:
     """Read inputs that were opened before."""
-    inputs: list[Input] = []
+    inputs: dict[int, Input] = {}
     fragments: list[Fragment] = []
     lines: list[LogLine] = []
     for item in _parse_loaded(loaded, options):
-        dialects = dict.fromkeys(f.dialect for f in item.fragments if _says_something(f))
-        truncated = item.input.truncated or any(f.truncated for f in item.fragments)
-        inputs.append(replace(item.input, dialects=tuple(dialects), truncated=truncated))
+        found = tuple(f.dialect for f in item.fragments if _says_something(f))
+        known = inputs.setdefault(item.input.id, item.input)
+        inputs[item.input.id] = replace(
+            known,
+            dialects=tuple(dict.fromkeys((*known.dialects, *found))),
+            truncated=known.truncated
+            or item.input.truncated
+            or any(f.truncated for f in item.fragments),
+        )
         fragments += item.fragments
         lines += item.log_lines
     crash = join(fragments, lines[:MAX_LOG_LINES], noise_lists())
-    return ReadResult(inputs=tuple(inputs), crash=crash)
+    return ReadResult(inputs=tuple(inputs.values()), crash=crash)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """One input with everything that was found in it."""
+    """One input, or a member of one, with everything that was found in it."""
 
     input: Input
+    name: str
     lines: tuple[Line, ...]
     fragments: tuple[Fragment, ...]
     log_lines: tuple[LogLine, ...] = ()
@@ -94,15 +113,17 @@ def parse(names: Sequence[str], options: ReadOptions) -> Iterator[Parsed]:
 
     Raises InputError where no input can be read.
     """
-    yield from _parse_loaded(_load_all(expand(names), options), options)
+    with Spool(options.tmp) as spool:
+        yield from _parse_loaded(_load_all(expand(names), options, spool), options)
 
 
 def _parse_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> Iterator[Parsed]:
     for item in loaded:
         text = Text(item.lines, anchors(options.log_literals)) if item.lines else None
-        found = _log_lines(text, options.log_literals, item.input.id) if text else ()
+        found = _log_lines(text, options.log_literals, item) if text else ()
         yield Parsed(
             input=item.input,
+            name=item.name,
             lines=item.lines,
             fragments=(
                 Fragment(dialect="", warnings=item.warnings),
@@ -129,12 +150,15 @@ def anchors(log_literals: tuple[str, ...]) -> Literals:
     return Literals((a for f in formats() for a in f.anchors), any_case=log_literals)
 
 
-def _load_all(names: Sequence[str], options: ReadOptions) -> list[Loaded]:
+def _load_all(names: Sequence[str], options: ReadOptions, spool: Spool) -> list[Loaded]:
     loaded: list[Loaded] = []
     failures: list[InputError] = []
     for n, name in enumerate(names):
+        if n == 0 and options.opened is not None:
+            loaded.append(options.opened)
+            continue
         try:
-            loaded.append(load(name, n, lambda: anchors(options.log_literals)))
+            loaded += load(name, n, lambda: anchors(options.log_literals), spool)
         except InputError as error:
             failures.append(error)
             loaded.append(_unreadable(name, n, error))
@@ -147,6 +171,7 @@ def _unreadable(name: str, n: int, error: InputError) -> Loaded:
     hint = f" ({error.hint})" if error.hint else ""
     return Loaded(
         input=Input(id=n, name=name, kind=InputKind.UNREADABLE),
+        kind=InputKind.UNREADABLE,
         warnings=(
             ReportWarning(code="input-unreadable", message=f"{error}{hint}", at=Position(input=n)),
         ),
@@ -164,24 +189,30 @@ def _says_something(fragment: Fragment) -> bool:
 
 
 def _fragments(item: Loaded, text: Text | None, options: ReadOptions) -> Iterator[Fragment]:
-    if item.input.kind is InputKind.ELF_CORE and item.path:
-        early = options.early
-        if early is not None and early.path == item.path and item.input.id == 0:
-            yield early.result(options.variables)
-            return
-        from triage.debugger.coredump import read_core_dump  # logs do not need it
-        from triage.debugger.prepare import CoreRequest
-
-        yield read_core_dump(
-            item.path,
-            options.core or CoreRequest(),
-            input_id=item.input.id,
-            known_variables=options.variables,
-        )
-    elif item.input.kind in _UNREAD:
-        yield Fragment(dialect="", warnings=(_not_read(item.input),))
+    if item.kind is InputKind.ELF_CORE and item.path:
+        fragment = _core_fragment(item, item.path, options)
+        yield in_member(fragment, item.member) if item.member else fragment
+    elif item.kind in _UNREAD:
+        yield Fragment(dialect="", warnings=(_not_read(item),))
     elif text:
-        yield from read_lines(text, item.input.id)
+        yield from read_lines(text, item.input.id, item.member)
+
+
+def _core_fragment(item: Loaded, path: Path, options: ReadOptions) -> Fragment:
+    early = options.early
+    if early is not None and item is options.opened:
+        return early.result(options.variables)
+    from triage.debugger.coredump import read_core_dump  # logs do not need it
+    from triage.debugger.prepare import CoreRequest
+
+    return read_core_dump(
+        path,
+        options.core or CoreRequest(),
+        name=shlex.quote(item.name),
+        input_id=item.input.id,
+        known_variables=options.variables,
+        pool=options.pool,
+    )
 
 
 _UNREAD = {
@@ -199,25 +230,28 @@ _UNREAD = {
 }
 
 
-def _not_read(item: Input) -> ReportWarning:
+def _not_read(item: Loaded) -> ReportWarning:
     code, message = _UNREAD[item.kind]
-    return ReportWarning(code=code, message=message.format(item.name), at=Position(input=item.id))
+    at = Position(input=item.input.id, member=item.member)
+    return ReportWarning(code=code, message=message.format(item.name), at=at)
 
 
-def read_lines(text: Text, input_id: int) -> Iterator[Fragment]:
-    """Yield what every format finds in a text."""
+def read_lines(text: Text, input_id: int, member: str | None = None) -> Iterator[Fragment]:
+    """Yield what every format finds in a text; `member` is its name in an archive."""
     from triage.formats import formats  # Lark, which a core dump does not need
 
     claimed: dict[str, set[int]] = {}
     for form in formats():
         taken: set[int] = set().union(*(claimed.get(name, set()) for name in form.yields_to))
         mine = claimed.setdefault(form.name, set())
-        for fragment in _read_format(form, text, taken, input_id):
+        for fragment in _read_format(form, text, taken, (input_id, member)):
             mine.update(fragment.claimed)
             yield fragment
 
 
-def _read_format(form: Format, text: Text, taken: set[int], input_id: int) -> Iterator[Fragment]:
+def _read_format(
+    form: Format, text: Text, taken: set[int], source: tuple[int, str | None]
+) -> Iterator[Fragment]:
     from triage.formats import Region
 
     if not text.has(form.anchors):
@@ -227,9 +261,9 @@ def _read_format(form: Format, text: Text, taken: set[int], input_id: int) -> It
     for begin, end in places:
         part = lines[begin:end]
         if text.parted:
-            fragment = renumbered(form.read(Region(_counted(part), input_id)), part)
+            fragment = renumbered(form.read(Region(_counted(part), *source)), part)
         else:
-            fragment = form.read(Region(tuple(part), input_id))
+            fragment = form.read(Region(tuple(part), *source))
         span = (min(line.number for line in part), max(line.number for line in part))
         yield _with_origins(replace(fragment, span=span), part)
 
@@ -286,9 +320,10 @@ class Text:
         return rows_of(sorted(places), self._starts)
 
 
-def _log_lines(text: Text, literals: tuple[str, ...], input_id: int) -> Iterator[LogLine]:
+def _log_lines(text: Text, literals: tuple[str, ...], item: Loaded) -> Iterator[LogLine]:
     for row in text.rows(literals):
         line = text.lines[row]
         lower = line.text.lower()
         if any(literal in lower for literal in literals):
-            yield LogLine(text=line.text, at=Position(input=input_id, line=line.number))
+            at = Position(input=item.input.id, line=line.number, member=item.member)
+            yield LogLine(text=line.text, at=at)

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from triage.errors import InputError
 from triage.intake.literals import Literals
-from triage.intake.load import Loaded, expand, load
+from triage.intake.load import expand, load
+from triage.intake.loaded import Loaded
+from triage.intake.spool import Spool
 from triage.model.crash import Crash
 from triage.model.position import Position
 from triage.model.report import InputKind
@@ -279,7 +281,9 @@ class TestLoad:
     def load(self, folder: Path, data: bytes) -> Loaded:
         path = folder / "engine.log"
         path.write_bytes(data)
-        return load(str(path), 3, lambda: Literals(["clw-llm-crash"]))
+        with Spool(folder) as spool:
+            (loaded,) = load(str(path), 3, lambda: Literals(["clw-llm-crash"]), spool)
+        return loaded
 
     @pytest.mark.parametrize(
         "data",
@@ -408,7 +412,7 @@ class TestLoad:
         os.mkfifo(path)
         writer = threading.Thread(target=path.write_bytes, args=(self.LOG,))
         writer.start()
-        loaded = load(str(path), 0, lambda: Literals(()))
+        (loaded,) = load(str(path), 0, lambda: Literals(()), Spool(tmp_path))
         writer.join()
         assert loaded.input.size == len(self.LOG)
         assert loaded.path is None

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from triage.debugger.pool import GdbPool
 from triage.errors import BatchError, TriageError
+from triage.intake.spool import Spool
 from triage.model.jsonform import to_json
 from triage.pipeline import Analyzer, Options
 
@@ -20,9 +23,10 @@ def run_batch(uploads: Path, options: Options) -> Iterator[dict[str, Any]]:
     Raises BatchError where the folder itself cannot be read.
     """
     names = _uploads(uploads)
-    analyzer = Analyzer(options)
-    for path in names:
-        yield {"upload": _name(path), **_outcome(analyzer, path)}
+    with Spool(options.tmp) as spool, GdbPool(spool.folder) as pool:
+        analyzer = Analyzer(replace(options, pool=pool))
+        for path in names:
+            yield {"upload": _name(path), **_outcome(analyzer, path)}
 
 
 def _uploads(folder: Path) -> list[Path]:

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from triage.cli.output import emit, page_options, render_options, shared_options, show
+from triage.cli.output import (
+    core_options,
+    core_request,
+    emit,
+    page_options,
+    render_options,
+    shared_options,
+    show,
+)
 from triage.errors import UsageError
 
 _EPILOG = """\b
@@ -14,6 +22,7 @@ Examples:
   clawtriage analyze crash.log
   clawtriage analyze engine.log backtrace.txt dmesg.txt      one incident, three witnesses
   clawtriage analyze crash-bundle/                           every file in a folder
+  clawtriage analyze crash-bundle.tar.gz                     every file in an archive
   kubectl logs claw-0 --previous | clawtriage analyze -
   clawtriage analyze crash.log --format markdown > issue.md
   clawtriage analyze --explain-parse strange.log             what was read from which line
@@ -22,10 +31,7 @@ Examples:
 
 @click.command("analyze", epilog=_EPILOG)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option(
-    "--binary", type=click.Path(exists=True, path_type=Path), metavar="EXE",
-    help="The program that crashed, where an INPUT is its core dump.",
-)  # fmt: skip
+@core_options
 @click.option(
     "--explain-parse", is_flag=True,
     help="Show what was read from each line in place of a diagnosis.",
@@ -34,7 +40,11 @@ Examples:
 @shared_options
 def command(
     inputs: tuple[str, ...],
-    binary: Path | None,
+    binaries: tuple[Path, ...],
+    sysroot: Path | None,
+    symbols: Path | None,
+    timeout: float,
+    unsafe_no_sandbox: bool,
     explain_parse: bool,
     form: str,
     verbose: bool,
@@ -42,21 +52,21 @@ def command(
     color: bool | None,
     packs: tuple[Path, ...],
     db: Path | None,
+    tmp: Path | None,
     no_redact: bool,
 ) -> int:
     """Diagnose one crash from its logs, backtraces and dumps.
 
     Every INPUT is evidence of the same incident: a text (log, gdb or cuda-gdb session, kernel
-    messages), a core dump, a folder of them, or `-` for standard input.
+    messages), a core dump, an archive or a folder of them, or `-` for standard input. Files may be
+    packed (gzip, bzip2, xz, zstd, lz4).
     """
     from triage.pipeline import Analyzer, Options  # not for --help
 
-    core = None
-    if binary is not None:
-        from triage.debugger.prepare import CoreRequest  # logs do not need it
-
-        core = CoreRequest(binary=binary)
-    analyzer = Analyzer(Options(packs=packs, db=db, core=core, redact=not no_redact))
+    request = None
+    if binaries or sysroot or symbols:  # logs do not need what this imports
+        request = core_request(binaries, sysroot, symbols, timeout, unsafe_no_sandbox)
+    analyzer = Analyzer(Options(packs=packs, db=db, tmp=tmp, core=request, redact=not no_redact))
     if explain_parse:
         if form != "text":
             raise UsageError("--explain-parse prints text alone", hint="leave --format out")

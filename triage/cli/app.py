@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import click
 
 from triage import __version__
-from triage.errors import ExitCode, PackError, TriageError
+from triage.errors import ExitCode, PackError, Terminated, TriageError
 from triage.text.safe import safe_line, safe_text
 
 _READER_GONE = 141  # as a shell reports a program that SIGPIPE ended
@@ -77,6 +77,8 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as error:
         # click leaves like this where the reader of standard output went away.
         return _READER_GONE if error.code == 1 else int(ExitCode.USAGE)
+    except Terminated as end:
+        return end.status
     except (Exception, KeyboardInterrupt) as error:
         if "--debug" in arguments:
             traceback.print_exc()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from triage.cli.output import shared_options
+from triage.cli.output import core_options, core_request, shared_options
 from triage.errors import ExitCode
 from triage.text.safe import safe_line
 
@@ -28,12 +28,19 @@ Examples:
     "--fail-on", multiple=True, type=click.Choice(["unknown", "error"]),
     help="Leave with status 10 where an upload ends like this (repeatable).",
 )  # fmt: skip
+@core_options
 @shared_options
 def command(
     uploads: Path,
     fail_on: tuple[str, ...],
+    binaries: tuple[Path, ...],
+    sysroot: Path | None,
+    symbols: Path | None,
+    timeout: float,
+    unsafe_no_sandbox: bool,
     packs: tuple[Path, ...],
     db: Path | None,
+    tmp: Path | None,
     no_redact: bool,
 ) -> int:
     """Diagnose every upload in the folder UPLOADS.
@@ -45,7 +52,10 @@ def command(
     from triage.pipeline import Options
     from triage.render.json_ import dump
 
-    options = Options(packs=packs, db=db, redact=not no_redact)
+    options = Options(
+        packs=packs, db=db, tmp=tmp, redact=not no_redact,
+        core=core_request(binaries, sysroot, symbols, timeout, unsafe_no_sandbox),
+    )  # fmt: skip
     seen: set[str] = set()
     for row in run_batch(uploads, options):
         # Bytes, so that no locale can make a name in a crash fail the night.

@@ -6,83 +6,72 @@ from pathlib import Path
 
 import click
 
-from triage.cli.output import emit, preload, render_options, shared_options
+from triage.cli.output import core_options, core_request, render_options, shared_options
+from triage.errors import UsageError
 
 _EPILOG = """\b
 Examples:
   clawtriage core ./core --binary ./claw_inference
-  clawtriage core core.1234 --binary ./claw_inference --log engine.log
+  clawtriage core core.1234.zst --binary ./claw_inference --log engine.log
   clawtriage core core.1234                    no program at hand: what the core alone tells
+  clawtriage core --last claw_inference        the last crash that systemd keeps of a program
+  clawtriage core cores/ --binary ./claw_inference --format jsonl
 """
 
 
 @click.command("core", epilog=_EPILOG)
-@click.argument("core", metavar="CORE", type=click.Path(path_type=Path))
-@click.option(
-    "-b", "--binary", type=click.Path(path_type=Path), metavar="EXE",
-    help="The program that crashed, built with -g for files and lines.",
-)  # fmt: skip
-@click.option(
-    "--sysroot", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR",
-    help="Where the libraries of the crashed machine are.",
-)  # fmt: skip
-@click.option(
-    "--symbols", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR",
-    help="Where programs, libraries and debug files are by build id.",
-)  # fmt: skip
-@click.option(
-    "--timeout", type=click.FloatRange(min=1), metavar="SECONDS", default=180, show_default=True,
-    help="How long gdb may take in all.",
-)  # fmt: skip
-@click.option(
-    "--unsafe-no-sandbox", is_flag=True,
-    help="Run gdb with your rights, on a core dump and a program that you trust.",
-)  # fmt: skip
+@click.argument("cores", metavar="CORE...", nargs=-1)
+@core_options
 @click.option(
     "--log", "logs", multiple=True, metavar="FILE",
     help="A log of the same crash (repeatable; `-` is standard input).",
 )  # fmt: skip
+@click.option(
+    "--last", is_flag=True,
+    help="Take the last crash that systemd keeps; CORE is then a program's name or path, or a "
+    "process id.",
+)  # fmt: skip
+@click.option("--list", "listing", is_flag=True, help="List the crashes that systemd keeps.")
 @render_options
 @shared_options
 def command(
-    core: Path,
-    binary: Path | None,
+    cores: tuple[str, ...],
+    binaries: tuple[Path, ...],
     sysroot: Path | None,
     symbols: Path | None,
     timeout: float,
     unsafe_no_sandbox: bool,
     logs: tuple[str, ...],
+    last: bool,
+    listing: bool,
     form: str,
     verbose: bool,
     output: Path | None,
     color: bool | None,
     packs: tuple[Path, ...],
     db: Path | None,
+    tmp: Path | None,
     no_redact: bool,
 ) -> int:
-    """Diagnose a crash from its CORE dump.
+    """Diagnose a crash from its CORE dump, or each crash of several.
 
     gdb reads the stacks in a sandbox; the core itself tells the signal, the command line and the
     variables. No file is opened but those that you name, and this machine's libraries that have the
-    build ids of the core's where you give --binary.
+    build ids of the core's where you give --binary. A CORE may be packed (gzip, bzip2, xz, zstd,
+    lz4); a folder stands for the core dumps in it.
     """
-    from triage.debugger.early import EarlyRead  # not for --help
-    from triage.debugger.limits import limits_within
-    from triage.debugger.prepare import CoreRequest
-    from triage.intake.core import require_core
+    from triage.cli.core_runs import CoreRun, Page  # not for --help
 
-    require_core(core)
-    request = CoreRequest(
-        binary=binary, sysroot=sysroot, symbols=symbols, sandbox=not unsafe_no_sandbox,
-        limits=limits_within(timeout),
+    run = CoreRun(
+        request=core_request(binaries, sysroot, symbols, timeout, unsafe_no_sandbox),
+        logs=logs, packs=packs, db=db, tmp=tmp, redact=not no_redact,
     )  # fmt: skip
-    # gdb takes longest: it reads the core while the rest is imported, and what prints the report
-    # is imported while it still reads.
-    with EarlyRead(core, request) as early:
-        from triage.pipeline import Analyzer, Options
-
-        options = Options(packs=packs, db=db, core=request, early=early, redact=not no_redact)
-        analyzer = Analyzer(options)
-        preload(form)
-        report = analyzer.analyze([str(core), *logs])
-    return emit(report, form=form, verbose=verbose, output=output, color=color)
+    page = Page(form=form, verbose=verbose, output=output, color=color)
+    if listing or last:
+        if len(cores) > 1 or (listing and last):
+            raise UsageError("name one program at most", hint="clawtriage core --last PROGRAM")
+        match = cores[0] if cores else None
+        return run.list_kept(match, page) if listing else run.read_last(match, page)
+    if not cores:
+        raise UsageError("no core dump is named", hint="clawtriage core CORE, or --last")
+    return run.read(cores, page)

@@ -8,7 +8,10 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import sys
+
+from triage.errors import Terminated
 
 
 def main() -> None:
@@ -22,11 +25,25 @@ def main() -> None:
         return
     # A run makes many objects and drops few: looking for cycles every 700 of them is lost time.
     gc.set_threshold(50_000, 20, 100)
-    with _early_start(sys.argv[1:]):
-        from triage.cli.app import run  # the fast path above needs none of it
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _leave)
+    try:
+        with _early_start(sys.argv[1:]):
+            from triage.cli.app import run  # the fast path above needs none of it
 
-        status = run(sys.argv[1:])
+            status = run(sys.argv[1:])
+    except Terminated as end:
+        status = end.status
+    finally:
+        if "triage.debugger.launch" in sys.modules:
+            sys.modules["triage.debugger.launch"].end_all()
     sys.exit(status)
+
+
+def _leave(number: int, _: object) -> None:
+    """End by an exception, so that what was unpacked is removed and gdb is ended."""
+    raise Terminated(128 + number)
 
 
 def _early_start(arguments: list[str]) -> contextlib.AbstractContextManager[None]:

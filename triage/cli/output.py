@@ -15,6 +15,7 @@ from triage.errors import ExitCode, UsageError
 from triage.text.safe import safe_line
 
 if TYPE_CHECKING:
+    from triage.debugger.prepare import CoreRequest
     from triage.model.report import Report
     from triage.render import RenderOptions
 
@@ -33,6 +34,10 @@ def shared_options(command: F) -> F:
         click.option(
             "--db", type=_PATH, metavar="FILE",
             help="Keep the compiled signatures in this SQLite database.",
+        ),
+        click.option(
+            "--tmp", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR",
+            help="Where packed core dumps are unpacked while they are read (default: $TMPDIR).",
         ),
         click.option(
             "--no-redact", is_flag=True,
@@ -62,6 +67,58 @@ def render_options(command: F) -> F:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def core_options(command: F) -> F:
+    """Add the options of every command that reads core dumps."""
+    folder = click.Path(path_type=Path, file_okay=False, exists=True)
+    options = (
+        click.option(
+            "-b", "--binary", "binaries", multiple=True, type=_PATH, metavar="EXE",
+            help="The program that crashed, built with -g for files and lines (of several the one "
+            "whose build id the core dump states).",
+        ),
+        click.option(
+            "--sysroot", type=folder, metavar="DIR",
+            help="Where the libraries of the crashed machine are.",
+        ),
+        click.option(
+            "--symbols", type=folder, metavar="DIR",
+            help="Where programs, libraries and debug files are by build id.",
+        ),
+        click.option(
+            "--timeout", type=click.FloatRange(min=1), metavar="SECONDS", default=180,
+            show_default=True, help="How long gdb may take for a core dump in all.",
+        ),
+        click.option(
+            "--unsafe-no-sandbox", is_flag=True,
+            help="Run gdb with your rights, on a core dump and a program that you trust.",
+        ),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def core_request(
+    binaries: tuple[Path, ...],
+    sysroot: Path | None,
+    symbols: Path | None,
+    timeout: float,
+    unsafe_no_sandbox: bool,
+) -> CoreRequest:
+    """Return what the options of `core_options` ask for."""
+    from triage.debugger.limits import limits_within  # not for --help
+    from triage.debugger.prepare import CoreRequest
+
+    return CoreRequest(
+        binary=binaries[0] if len(binaries) == 1 else None,
+        binaries=binaries if len(binaries) > 1 else (),
+        sysroot=sysroot,
+        symbols=symbols,
+        sandbox=not unsafe_no_sandbox,
+        limits=limits_within(timeout),
+    )
 
 
 def emit(

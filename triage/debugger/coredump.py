@@ -9,6 +9,7 @@ from typing import Final
 
 from triage.debugger.gdb import read_with_gdb
 from triage.debugger.options import parse_options
+from triage.debugger.pool import GdbPool
 from triage.debugger.prepare import CoreRequest, Prepared, prepare
 from triage.elf.facts import CoreFacts
 from triage.model.crash import Environment, Fragment, ModelFile
@@ -23,16 +24,21 @@ def read_core_dump(
     *,
     input_id: int,
     known_variables: frozenset[str] | Callable[[], frozenset[str]] = frozenset(),
+    name: str | None = None,
+    pool: GdbPool | None = None,
 ) -> Fragment:
     """Read a core dump into a fragment.
 
     Only files that the user names are opened, and this machine's libraries where a program is
     among them: without any, gdb is not run. A variable of `known_variables` that was certainly not
-    set is recorded as unset; a function is asked for them when all else is read. Raises InputError
-    where `path` is no core dump or the binary no program.
+    set is recorded as unset; a function is asked for them when all else is read. `name` is what a
+    command line calls the core dump, where that is not its path; `pool` has gdbs for more than one
+    core dump. Raises InputError where `path` is no core dump or the binary no program.
     """
-    with prepare(path, request) as prepared:
-        return read_prepared(prepared, input_id=input_id, known_variables=known_variables)
+    with prepare(path, request, name=name, start=pool is None) as prepared:
+        return read_prepared(
+            prepared, input_id=input_id, known_variables=known_variables, pool=pool
+        )
 
 
 def read_prepared(
@@ -40,10 +46,11 @@ def read_prepared(
     *,
     input_id: int,
     known_variables: frozenset[str] | Callable[[], frozenset[str]] = frozenset(),
+    pool: GdbPool | None = None,
 ) -> Fragment:
     """Read a core dump that gdb may have been started for already; see `read_core_dump`."""
     facts = prepared.facts
-    fragment = read_with_gdb(prepared, input_id)
+    fragment = read_with_gdb(prepared, input_id, pool)
     names = known_variables() if callable(known_variables) else known_variables
     return dataclasses.replace(
         fragment,

@@ -40,13 +40,13 @@ def anticipate(arguments: Sequence[str]) -> Iterator[None]:
             _anticipated.pop()[2].close()
 
 
-def _prepare(path: Path, request: CoreRequest) -> Prepared:
+def _prepare(path: Path, request: CoreRequest, name: str | None) -> Prepared:
     while _anticipated:
         *asked, prepared = _anticipated.pop()
         if asked == [path, request]:
             return prepared
         prepared.close()
-    return prepare(path, request)
+    return prepare(path, request, name=name)
 
 
 class EarlyRead:
@@ -55,10 +55,10 @@ class EarlyRead:
     Which variables the signatures ask about is told last, by `result`.
     """
 
-    def __init__(self, path: Path, request: CoreRequest) -> None:
+    def __init__(self, path: Path, request: CoreRequest, *, name: str | None = None) -> None:
         """Start gdb; raises InputError where the files are not what they should be."""
         self.path = path
-        self._prepared = _prepare(path, request)
+        self._prepared = _prepare(path, request, name)
         self._variables: frozenset[str] = frozenset()
         self._told = threading.Event()
         self._fragment: Fragment | None = None

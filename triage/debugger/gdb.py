@@ -20,6 +20,7 @@ from triage.debugger.libraries import (
 from triage.debugger.limits import SECOND_RUN, Arguments, GdbLimits, Outcome
 from triage.debugger.linkernames import PATIENCE, SourceNames
 from triage.debugger.mi import MiSession
+from triage.debugger.pool import GdbPool
 from triage.debugger.precheck import bare_frames, bare_modules, bare_threads, thread_name
 from triage.debugger.prepare import GdbSetup, Prepared, debugger_failed, sandbox_unavailable
 from triage.debugger.records import as_number, as_text
@@ -65,6 +66,7 @@ class _Reading:
     current: int | None = None
     libraries: Libraries = field(default_factory=lambda: Libraries(()))
     names: SourceNames = field(default_factory=SourceNames)
+    symbols_of: frozenset[str] = frozenset()
     error: str | None = None
     unparsed: int = 0
     left_out: int = 0
@@ -75,17 +77,19 @@ class _Reading:
         return sum(1 for t in self.threads if t.frames)
 
 
-def read_with_gdb(prepared: Prepared, input_id: int) -> Fragment:
+def read_with_gdb(prepared: Prepared, input_id: int, pool: GdbPool | None = None) -> Fragment:
     """Read all threads and modules of a core dump.
 
-    Where gdb is not used or fails, the fragment has what the core dump tells by itself.
+    `pool` has gdbs that may have read other core dumps; what one of those says is used only where
+    nothing about it is unusual. Where gdb is not used or fails, the fragment has what the core dump
+    tells by itself.
     """
-    facts, setup, started = prepared.facts, prepared.setup, prepared.started
-    if setup is None or started is None:
+    facts, setup = prepared.facts, prepared.setup
+    if setup is None or (prepared.started is None and pool is None):
         return bare_fragment(facts, input_id)
     job = _Job(prepared=prepared, setup=setup, input_id=input_id)
     try:
-        reading, warnings = _attempts(job, started)
+        reading, warnings = _read_somehow(job, pool)
     except SandboxError as error:
         return bare_fragment(facts, input_id, sandbox_unavailable(error))
     except DebuggerError as error:
@@ -103,8 +107,47 @@ def bare_fragment(facts: CoreFacts, input_id: int, *warnings: ReportWarning) -> 
         threads=bare_threads(facts, input_id),
         signal=_signal(facts, input_id),
         signal_rank=SIGNAL_RANK,
+        snapshot=facts.snapshot,
         modules=bare_modules(facts),
         warnings=warnings,
+    )
+
+
+def _read_somehow(job: _Job, pool: GdbPool | None) -> tuple[_Reading, list[ReportWarning]]:
+    reading = _pooled(job, pool) if pool is not None and job.prepared.poolable else None
+    if reading is not None:
+        return reading, []
+    started = job.prepared.started or job.setup.start(job.prepared.limits)
+    return _attempts(job, started)
+
+
+def _pooled(job: _Job, pool: GdbPool) -> _Reading | None:
+    """Read with a gdb of the pool, None where that is no way for this core dump.
+
+    Nothing of a core dump may reach the next one: whatever is out of the ordinary ends the gdb,
+    and the core dump is read again with one of its own.
+    """
+    limits = job.prepared.limits
+    with pool.lease(job.prepared.path, job.setup, limits) as lease:
+        if lease is None:
+            return None
+        pooled = dataclasses.replace(
+            job, setup=dataclasses.replace(lease.setup, verified=job.setup.verified)
+        )
+        reading = _read(lease.session, pooled, limits, new_program=lease.fresh)
+        if not _is_clean(job, reading):
+            return None
+        lease.keep(reading.symbols_of)
+        return reading
+
+
+def _is_clean(job: _Job, reading: _Reading) -> bool:
+    """Tell whether gdb read exactly what the core dump holds, and had nothing to remark."""
+    return (
+        reading.outcome is Outcome.OK
+        and not _reading_warnings(reading)
+        and {t.tid for t in reading.threads} == {t.tid for t in job.facts.threads}
+        and all(t.frames for t in reading.threads)
     )
 
 
@@ -142,17 +185,22 @@ def _attempts(job: _Job, started: GdbProcess) -> tuple[_Reading, list[ReportWarn
 
 def _run(process: GdbProcess, job: _Job, limits: GdbLimits) -> _Reading:
     with MiSession(process, limits) as session:
-        reading = _load(session, job)
-        ordered = sorted(reading.threads, key=lambda t: t.tid != job.crashed_tid)
-        with open_regular(job.prepared.path) as core:
-            memory = open_memory(core)
-            stacks = StackReader(session, limits, reading.libraries, job.facts, memory)
-            stacks.read(ordered)
-        reading.left_out = stacks.left_out
-        reading.outcome = session.outcome
-        reading.names.ask(session, _texts(reading.threads))
-        reading.unparsed = len(session.unparsed)
-        return reading
+        return _read(session, job, limits, new_program=True)
+
+
+def _read(session: MiSession, job: _Job, limits: GdbLimits, *, new_program: bool) -> _Reading:
+    reading = _load(session, job, new_program=new_program)
+    ordered = sorted(reading.threads, key=lambda t: t.tid != job.crashed_tid)
+    with open_regular(job.prepared.path) as core:
+        memory = open_memory(core)
+        stacks = StackReader(session, limits, reading.libraries, job.facts, memory)
+        stacks.read(ordered)
+    reading.symbols_of = frozenset(stacks.loaded)
+    reading.left_out = stacks.left_out
+    reading.outcome = session.outcome
+    reading.names.ask(session, _texts(reading.threads))
+    reading.unparsed = len(session.unparsed)
+    return reading
 
 
 def _texts(threads: list[RawThread]) -> Iterator[str]:
@@ -164,10 +212,10 @@ def _texts(threads: list[RawThread]) -> Iterator[str]:
             yield read_arguments(entry, _ARGUMENTS_LOOKED_AT) or ""
 
 
-def _load(session: MiSession, job: _Job) -> _Reading:
+def _load(session: MiSession, job: _Job, *, new_program: bool) -> _Reading:
     setup = job.setup
     commands = [f"-target-select core {setup.core}", "-thread-info", LIST, DEBUG_FOLDERS]
-    if setup.binary is not None:
+    if setup.binary is not None and new_program:
         commands.insert(0, f"-file-exec-and-symbols {_quoted(setup.binary)}")
     *loads, threads, listing, folders = session.send_all(commands)
     errors = [reply.error for reply in loads if reply.error]
@@ -252,6 +300,7 @@ def _fragment(job: _Job, reading: _Reading, warnings: list[ReportWarning]) -> Fr
         threads=threads,
         signal=_signal(job.facts, job.input_id),
         signal_rank=SIGNAL_RANK,
+        snapshot=job.facts.snapshot,
         modules=describe_modules(
             job.facts, reading.libraries, job.prepared.program, _with_lines(threads)
         ),
@@ -277,7 +326,7 @@ def _thread(job: _Job, reading: _Reading, raw: RawThread, reader: FrameReader) -
         id=str(raw.id),
         tid=raw.tid,
         name=thread_name(job.facts, raw.tid),
-        crashed=crashed,
+        crashed=crashed and not job.facts.snapshot,
         frames=tuple(frames[:sound]) or _saved_frame(job, raw.tid),
         frames_omitted=raw.omitted if sound == len(frames) else 0,
         at=Position(input=job.input_id),

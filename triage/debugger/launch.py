@@ -9,6 +9,7 @@ import select
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -49,6 +50,11 @@ class GdbOptions(NamedTuple):
     memory: int = MEMORY_BYTES
 
 
+_running: set[GdbProcess] = set()
+_running_lock = threading.Lock()
+_over = threading.Event()
+
+
 class GdbProcess:
     """One gdb in a sandbox; a context manager.
 
@@ -59,16 +65,24 @@ class GdbProcess:
         self.options = options
         self.sandboxed = sandbox is not None
         self._folder: str | None = None
-        try:
-            if sandbox is not None:
-                self.popen = _start_in(sandbox, options)
-            else:
-                self._folder = _new_folder()
-                self.popen = _start([gdb, *_arguments(options)], self._folder)
-                _limit(self.popen.pid, options)
-        except OSError as error:
-            self._remove_folder()
-            raise DebuggerError(f"gdb cannot be started: {error.strerror}") from error
+        self._closing = threading.Lock()
+        with _running_lock:
+            if _over.is_set():
+                raise DebuggerError("the program ends, so no gdb is started")
+            try:
+                self._start(gdb, sandbox)
+            except OSError as error:
+                self._remove_folder()
+                raise DebuggerError(f"gdb cannot be started: {error.strerror}") from error
+            _running.add(self)
+
+    def _start(self, gdb: str, sandbox: Sandbox | None) -> None:
+        if sandbox is not None:
+            self.popen = _start_in(sandbox, self.options)
+        else:
+            self._folder = _new_folder()
+            self.popen = _start([gdb, *_arguments(self.options)], self._folder)
+            _limit(self.popen.pid, self.options)
 
     def __enter__(self) -> Self:
         return self
@@ -83,6 +97,11 @@ class GdbProcess:
 
     def close(self) -> None:
         """End gdb, whatever it is doing: it can ignore every signal but this."""
+        _running.discard(self)
+        with self._closing:  # the thread that reads may see its end at the same time
+            self._end()
+
+    def _end(self) -> None:
         if self.popen.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.popen.pid, signal.SIGKILL)
@@ -117,6 +136,14 @@ def find_gdb() -> str | None:
     """Return the debugger that the search path leads to."""
     path = shutil.which("gdb")
     return None if path is None else str(Path(path).absolute())
+
+
+def end_all() -> None:
+    """End every gdb that runs and start none from now on: a thread may still be reading."""
+    with _running_lock:
+        _over.set()
+    for process in tuple(_running):
+        process.close()
 
 
 def path_text(path: Path | None) -> str | None:

@@ -120,6 +120,23 @@ class MiSession:
         self._outgoing = memoryview(text.encode())
         return [self._reply(first + i) for i in range(len(commands))]
 
+    def renew(self, limits: GdbLimits) -> bool:
+        """Let the limits count anew, for the next core dump, and look at the settings again.
+
+        Returns false, with gdb ended, where it is dead or its settings are not what they have to
+        be.
+        """
+        self._limits = limits
+        self._deadline = time.monotonic() + limits.wall
+        self._read = 0
+        self.unparsed = []
+        try:
+            self._verify(expected_settings(self._owner.options))
+        except DebuggerError:
+            self.close()
+            return False
+        return True
+
     def close(self) -> None:
         """End gdb, whatever it is doing."""
         self._owner.close()

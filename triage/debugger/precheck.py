@@ -15,7 +15,7 @@ def bare_threads(facts: CoreFacts, input_id: int) -> tuple[Thread, ...]:
             id=str(number),
             tid=thread.tid,
             name=thread_name(facts, thread.tid),
-            crashed=number == 1,
+            crashed=number == 1 and not facts.snapshot,
             frames=bare_frames(facts, thread, input_id),
             at=Position(input=input_id),
         )

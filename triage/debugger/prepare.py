@@ -29,10 +29,13 @@ from triage.model.crash import ReportWarning, Symbols
 class CoreRequest:
     """What the user wants of a core dump.
 
-    `sysroot` holds the crashed machine's files in their folders, `symbols` files by build id.
+    `binary` is the program, `binaries` are several of which the one with the core's build id is
+    taken. `sysroot` holds the crashed machine's files in their folders, `symbols` files by build
+    id.
     """
 
     binary: Path | None = None
+    binaries: tuple[Path, ...] = ()
     sysroot: Path | None = None
     symbols: Path | None = None
     sandbox: bool = True
@@ -41,7 +44,14 @@ class CoreRequest:
     @property
     def wants_gdb(self) -> bool:
         """Tell whether there is a file that gdb could take names from."""
-        return (self.binary or self.sysroot or self.symbols) is not None
+        return bool(self.binary or self.binaries or self.sysroot or self.symbols)
+
+    def program(self, facts: CoreFacts) -> Path | None:
+        """Return the program that crashed, of those that the user named."""
+        if self.binary is not None:
+            return self.binary
+        wanted = facts.executable_build_id
+        return next((b for b in self.binaries if wanted and build_id_of(b) == wanted), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +83,9 @@ class Prepared:
     """A core dump that is ready to be read; a context manager that ends gdb.
 
     `setup` is None where gdb is not used, `started` is one that waits for its first command.
-    `program` says what the symbols of the program's own file are worth, None without that file.
+    `program` says what the symbols of the program's own file are worth, None without that file;
+    `poolable` that one gdb may read this and other core dumps of that program: what is damaged, or
+    of a program that is not certainly this one, gets a gdb of its own.
     """
 
     path: Path
@@ -81,6 +93,7 @@ class Prepared:
     limits: GdbLimits
     warnings: list[ReportWarning]
     program: Symbols | None = None
+    poolable: bool = False
     setup: GdbSetup | None = None
     started: GdbProcess | None = None
 
@@ -101,30 +114,50 @@ class Prepared:
             self.started.close()
 
 
-def prepare(path: Path, request: CoreRequest) -> Prepared:
+def prepare(
+    path: Path, request: CoreRequest, *, name: str | None = None, start: bool = True
+) -> Prepared:
     """Read what a core dump says of itself, and start gdb where there is use for it.
 
-    Raises InputError where `path` is no core dump or the binary no program.
+    `name` is what a command line calls the core dump, where that is not its path; `start` false
+    leaves it to the reader to start gdb. Raises InputError where `path` is no core dump or the
+    binary no program.
     """
     with _open(path, "core dump") as stream:
         facts = read_core(stream, os.fstat(stream.fileno()).st_size)
     places = Places(request.sysroot, request.symbols)
-    binary = request.binary or places.executable(facts)
-    image, warnings = _examine(path, binary, facts)
+    binary = request.program(facts) or places.executable(facts)
+    image, warnings = _examine(name or shlex.quote(str(path)), binary, facts)
     prepared = Prepared(
         path=path,
         facts=facts,
         limits=request.limits,
         warnings=[*facts.warnings, *warnings],
         program=None if image is None else _symbols(image),
+        poolable=image is not None
+        and None not in (image.build_id, facts.executable_build_id)
+        and not facts.warnings,
     )
     readable = facts.supported and facts.threads and not facts.oversized
     if readable and request.wants_gdb:
-        _start(prepared, request, None if image is None else binary, image)
+        _set_up(prepared, request, None if image is None else binary, image)
+        if start:
+            _start(prepared)
     return prepared
 
 
-def _start(
+def _start(prepared: Prepared) -> None:
+    if prepared.setup is None:
+        return
+    try:
+        prepared.started = prepared.setup.start(prepared.limits)
+    except SandboxError as error:
+        prepared.warnings.append(sandbox_unavailable(error))
+    except DebuggerError as error:
+        prepared.warnings.append(debugger_failed(error))
+
+
+def _set_up(
     prepared: Prepared, request: CoreRequest, binary: Path | None, image: Image | None
 ) -> None:
     gdb = find_gdb()
@@ -140,7 +173,6 @@ def _start(
         else:
             prepared.warnings.append(_without_sandbox())
             prepared.setup = _bare(gdb, prepared.path, binary, request)
-        prepared.started = prepared.setup.start(prepared.limits)
     except SandboxError as error:
         prepared.warnings.append(sandbox_unavailable(error))
     except DebuggerError as error:
@@ -205,8 +237,22 @@ def _open(path: Path, what: str) -> BinaryIO:
         raise InputError(f"cannot read the {what} {path}: {error.strerror}") from error
 
 
+def build_id_of(binary: Path) -> str | None:
+    """Return the build id of a program; raises InputError where the file is none."""
+    with _open(binary, "binary") as stream:
+        return read_image(stream).build_id
+
+
+def is_same_program(core: Path, binary: Path) -> bool | None:
+    """Tell whether a file is the program that crashed, None where neither can be said."""
+    with _open(core, "core dump") as stream:
+        wanted = read_core(stream, os.fstat(stream.fileno()).st_size).executable_build_id
+    found = build_id_of(binary)
+    return None if wanted is None or found is None else wanted == found
+
+
 def _examine(
-    core: Path, binary: Path | None, facts: CoreFacts
+    core: str, binary: Path | None, facts: CoreFacts
 ) -> tuple[Image | None, list[ReportWarning]]:
     """Return what the program's file holds, None where it is not the one that crashed."""
     if binary is None:
@@ -246,12 +292,12 @@ def _mismatch(binary: Path, image: Image, facts: CoreFacts) -> ReportWarning | N
     return _warn("binary-mismatch", message)
 
 
-def _missing(core: Path, facts: CoreFacts) -> ReportWarning:
+def _missing(core: str, facts: CoreFacts) -> ReportWarning:
     executable = facts.executable or "an unknown program"
     given = shlex.quote((facts.executable or "PATH").removesuffix(" (deleted)"))
     message = (
         f"without the program there are no function names; the core dump is from {executable}: "
-        f"clawtriage core {shlex.quote(str(core))} --binary {given}"
+        f"clawtriage core {core} --binary {given}"
     )
     return _warn("binary-missing", message)
 

@@ -94,7 +94,7 @@ class StackReader:
         self._libraries = libraries
         self._facts = facts
         self._memory = memory
-        self._loaded: set[str] = set()
+        self.loaded: set[str] = set()
         self.left_out = 0
 
     def read(self, threads: Sequence[RawThread]) -> None:
@@ -134,11 +134,11 @@ class StackReader:
 
     def _unread(self, address: int | None) -> Library | None:
         library = None if address is None else self._libraries.at(address)
-        return None if library is None or library.path in self._loaded else library
+        return None if library is None or library.path in self.loaded else library
 
     def _load_commands(self, wanted: Iterable[Library | None]) -> list[str]:
         found = {lib.path: lib for lib in wanted if lib is not None and lib.matches}
-        self._loaded |= set(found)
+        self.loaded |= set(found)
         return [lib.load_command for lib in found.values()]
 
     def _kept(self, place: int, count: int) -> int:

@@ -34,6 +34,7 @@ from triage.elf.process import (
     read_signal,
     read_thread,
 )
+from triage.elf.signals import STOPPING
 from triage.elf.startup import MAX_VALUE, read_startup
 from triage.elf.unsuitable import refuse
 from triage.model.crash import ReportWarning
@@ -84,6 +85,9 @@ def read_core(stream: BinaryIO, size: int) -> CoreFacts:
     facts = _describe(facts, machine, notes, Memory(stream, segments))
     if not facts.threads:
         warnings.append(_warn("core-without-threads", "the core dump names no threads"))
+    if facts.snapshot:
+        message = "no thread crashed: this is a snapshot of a process that lived on (gcore)"
+        warnings.append(_warn("live-snapshot", message))
     return dataclasses.replace(facts, warnings=(*facts.warnings, *warnings))
 
 
@@ -162,9 +166,12 @@ def _describe(facts: CoreFacts, machine: Machine, notes: _Notes, memory: Memory)
     path = _executable(mappings, auxiliary, memory) or (arguments or "").partition(" ")[0] or None
     modules = read_modules(memory, mappings)
     build_ids = {m.path: m.build_id for m in modules}
+    signal = read_signal(notes.others.get(NoteType.SIGINFO), next(iter(notes.threads), None))
+    snapshot = signal is not None and signal.number in STOPPING
     return dataclasses.replace(
         facts,
-        signal=read_signal(notes.others.get(NoteType.SIGINFO), next(iter(notes.threads), None)),
+        signal=None if snapshot else signal,
+        snapshot=snapshot,
         threads=_distinct(threads),
         pid=pid,
         process_name=name,

@@ -77,7 +77,8 @@ class Startup:
 class CoreFacts:
     """Everything the reader of core dumps found.
 
-    `threads` starts with the one that took the signal; `supported` says that the architecture's
+    `threads` starts with the one that took the signal; `snapshot` says that there was none: a
+    debugger saved the memory of a process that lived on. `supported` says that the architecture's
     threads can be read; `oversized` that notes or segments exceed every real process's, which
     makes a debugger take memory without end; `missing_bytes` is what a truncated file lacks.
     """
@@ -89,6 +90,7 @@ class CoreFacts:
     supported: bool
     oversized: bool = False
     missing_bytes: int = 0
+    snapshot: bool = False
     signal: Signal | None = None
     threads: tuple[CoreThread, ...] = ()
     pid: int | None = None

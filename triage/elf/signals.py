@@ -26,6 +26,9 @@ SIGNALS: Final = {
     31: "SIGSYS",
 }
 
+STOPPING: Final = frozenset({2, 18, 19, 20, 21, 22})
+"""Signals with which debuggers stop a process, and for which the kernel writes no core dump."""
+
 _ANY_CODE: Final = {
     0x80: "SI_KERNEL",
     0: "SI_USER",

@@ -14,8 +14,10 @@ _COMPRESSED = {
     b"BZh": "bzip2",
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
 }
-_ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"7z\xbc\xaf\x27\x1c")
+SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c"
+_ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", SEVEN_ZIP)
 
 
 def compression(head: bytes) -> str | None:

@@ -3,46 +3,36 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import io
 import os
 import stat
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice, pairwise
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from triage.errors import InputError
-from triage.intake.kind import classify, compression
-from triage.intake.literals import Literals
-from triage.intake.scan import Scan, scan
-from triage.intake.transcode import Transcoded
-from triage.intake.unpack import Unpacked, unpacked
+from triage.intake.archive import MAX_DEPTH, ArchiveError, Budget, LimitError, Member
+from triage.intake.dumps import DUMPS, damaged, load_dump, unpacked_from
+from triage.intake.kind import SEVEN_ZIP, classify, compression
+from triage.intake.loaded import Loaded, Source
+from triage.intake.spool import Spool
+from triage.intake.tar import read_tar
+from triage.intake.texts import Anchors, load_text
+from triage.intake.unpack import unpacked
+from triage.intake.zipped import read_zip
 from triage.model.crash import ReportWarning
-from triage.model.position import Position
 from triage.model.report import Input, InputKind
-from triage.text.decode import MAX_LINE, clean, detect_encoding, to_text
-from triage.text.line import NO_PREFIX, Line
-from triage.text.prefix import merged_writers, split_record, to_line
 
-Anchors = Callable[[], Literals]
 MAX_TEXT = 64 << 30
 MAX_UNPACKED = 16 << 30
-_HASHED = 64 << 20
+MAX_KEPT = 256 << 20
+"""Bytes of lines that are kept of all the texts in an archive."""
 _HEAD = 65536
-_LOOKED_AT = 1_000  # lines that tell whether a text is quoted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """One input as it was read: its lines where it is text, its path where it is a file."""
-
-    input: Input
-    lines: tuple[Line, ...] = ()
-    path: Path | None = None
-    warnings: tuple[ReportWarning, ...] = ()
+_LINE_COST = 64  # what a line takes beside its characters
+_NAMED = 5
+_FETCH = "fetch it again, or unpack it and give the files in it"
 
 
 def expand(names: Sequence[str]) -> list[str]:
@@ -72,28 +62,115 @@ def expand(names: Sequence[str]) -> list[str]:
     return found
 
 
-def load(name: str, input_id: int, anchors: Anchors) -> Loaded:
-    """Read one input; `-` is standard input.
+def load(name: str, input_id: int, anchors: Anchors, spool: Spool) -> list[Loaded]:
+    """Read one input, `-` being standard input; an archive gives one result for each member.
 
-    Raises InputError, with the way out, where it cannot be read at all.
+    A dump that is compressed or comes through a pipe is put into the spool. Raises InputError,
+    with the way out, where the input cannot be read at all.
     """
     with _open(name) as raw:
         stream = io.BufferedReader(cast("io.RawIOBase", raw), _HEAD * 2) if name == "-" else raw
         size, path = _size(stream, name)
-        head = _peek(stream)
+        shown = "standard input" if name == "-" else name
+        info = Input(id=input_id, name=shown, kind=InputKind.UNREADABLE, size=size)
+        source = Source(input=info, stream=stream, path=path)
+        return _Loader(anchors, spool).load(source, depth=0)
+
+
+class _Loader:
+    """Reads an input whatever it is packed in."""
+
+    def __init__(self, anchors: Anchors, spool: Spool) -> None:
+        self._anchors = anchors
+        self._spool = spool
+        self._budget = Budget()
+        self._kept = 0
+
+    def load(self, source: Source, *, depth: int) -> list[Loaded]:
+        """Read an input or a member; `depth` counts the archives around it."""
+        head = _peek(source.stream)
         kind, looks = classify(head)
-        base = Input(
-            id=input_id, name="standard input" if name == "-" else name, kind=kind, size=size
-        )
-        if kind is InputKind.ARCHIVE and compression(head):
-            return _load_compressed(stream, head, base, anchors)
-        if kind in (InputKind.ELF_CORE, InputKind.GPU_CORE, InputKind.GGUF):
-            if path is None:
-                raise InputError(f"{base.name} is {looks}, which has to be a file on disk")
-            return Loaded(input=base, path=path)
-        if kind is not InputKind.TEXT:
-            raise InputError(f"{base.name} is {looks}", hint=_way_out(looks, base.name))
-        return _load_text(stream, head, base, anchors, MAX_TEXT)
+        if source.member is None:
+            source = replace(source, input=replace(source.input, kind=kind))
+        if kind in DUMPS:
+            return [load_dump(source, kind, self._spool)]
+        if kind is InputKind.TEXT:
+            limit = MAX_TEXT if source.path else MAX_UNPACKED
+            return [load_text(source, head, self._anchors, limit)]
+        if kind is InputKind.GGUF and (source.path or source.member):
+            return [source.loaded(kind, source.path)]
+        name = compression(head)
+        if name:
+            return self._load_compressed(source, name, depth)
+        if kind is InputKind.ARCHIVE and depth < MAX_DEPTH and not head.startswith(SEVEN_ZIP):
+            return self._load_archive(source, head, depth + 1)
+        raise InputError(f"{source.name} is {looks}", hint=_way_out(looks, source.name))
+
+    def _load_compressed(self, source: Source, name: str, depth: int) -> list[Loaded]:
+        plain = unpacked(source.stream, name)
+        with io.BufferedReader(plain, _HEAD * 2) as inner:
+            start = _peek(inner)
+            if plain.damage and not start:
+                raise damaged(source, name, plain.damage)
+            if compression(start):
+                raise InputError(f"{source.name} is packed twice", hint="unpack it first")
+            loaded = self.load(replace(source, stream=inner, path=None), depth=depth)
+            return unpacked_from(source, name, plain.damage, loaded)
+
+    def _load_archive(self, source: Source, head: bytes, depth: int) -> list[Loaded]:
+        loaded: list[Loaded] = []
+        ended: ArchiveError | None = None
+        try:
+            for member in self._members(source, head):
+                self._load_member(member, source, depth, loaded)
+        except ArchiveError as error:
+            ended = error
+        warnings = self._archive_warnings(source, ended) if depth == 1 or ended else []
+        if not loaded and depth == 1:
+            why = "; ".join(w.message for w in warnings) or "there are no files in it"
+            raise InputError(f"{source.name}: nothing in it can be read: {why}", hint=_FETCH)
+        return [*loaded, source.loaded(InputKind.ARCHIVE, None, *warnings)]
+
+    def _members(self, source: Source, head: bytes) -> Iterator[Member]:
+        if not head.startswith(b"PK"):
+            return read_tar(source.stream, self._budget)
+        if source.path is not None:
+            return read_zip(source.stream, self._budget)
+        stored = self._spool.store(source.stream)  # a zip file is read from its end
+        if stored.stopped:
+            raise LimitError(stored.stopped)
+        return read_zip(self._spool.open(stored), self._budget)
+
+    def _load_member(
+        self, member: Member, archive: Source, depth: int, loaded: list[Loaded]
+    ) -> None:
+        name = member.name if archive.member is None else f"{archive.member}/{member.name}"
+        if self._kept > MAX_KEPT:
+            self._budget.skip(name, "there is too much text before it")
+            return
+        source = replace(archive, stream=member.content.stream, member=name, path=None)
+        try:
+            found = self.load(source, depth=depth)
+        except InputError as error:
+            self._budget.skip(name, str(error).removeprefix(f"{source.name} ").removeprefix("is "))
+            return
+        loaded += unpacked_from(source, "", member.content.damage, found)
+        self._kept += sum(len(line.text) + _LINE_COST for item in found for line in item.lines)
+
+    def _archive_warnings(self, source: Source, ended: ArchiveError | None) -> list[ReportWarning]:
+        warnings = []
+        if isinstance(ended, LimitError):
+            message = f"{source.name} was not read to its end: {ended}"
+            warnings.append(source.warning("input-cut", message))
+        elif ended is not None:
+            message = f"{source.name} is damaged and was read up to the damage: {ended}"
+            warnings.append(source.warning("input-damaged", message))
+        skipped = self._budget.skipped
+        if skipped:
+            more = f" and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
+            message = f"not read in {source.name}: {', '.join(skipped[:_NAMED])}{more}"
+            warnings.append(source.warning("members-skipped", message))
+        return warnings
 
 
 def _way_out(looks: str, name: str) -> str:
@@ -143,123 +220,3 @@ def _size(stream: BinaryIO, name: str) -> tuple[int | None, Path | None]:
 def _peek(stream: BinaryIO) -> bytes:
     peek = cast("io.BufferedReader", stream).peek(_HEAD)
     return peek[:_HEAD]
-
-
-def _load_compressed(stream: BinaryIO, head: bytes, base: Input, anchors: Anchors) -> Loaded:
-    name = compression(head) or ""
-    plain = unpacked(stream, name)
-    with io.BufferedReader(plain, _HEAD * 2) as inner:
-        return _load_plain(inner, plain, name, base, anchors)
-
-
-def _load_plain(
-    inner: BinaryIO, plain: Unpacked, name: str, base: Input, anchors: Anchors
-) -> Loaded:
-    start = _peek(inner)
-    kind, looks = classify(start)
-    if plain.damage and not start:
-        raise InputError(f"{base.name}: damaged {name} file: {plain.damage}", hint="fetch it again")
-    if kind is not InputKind.TEXT:
-        raise InputError(f"{base.name} holds {looks}", hint="unpack it first")
-    loaded = _load_text(inner, start, replace(base, kind=kind), anchors, MAX_UNPACKED)
-    warnings = loaded.warnings
-    if plain.damage:
-        message = f"{base.name}: damaged {name} file, read up to the damage: {plain.damage}"
-        warnings = (*warnings, _warn("input-damaged", message, base.id))
-    info = replace(
-        loaded.input,
-        size=base.size,
-        sha256=None,
-        truncated=loaded.input.truncated or bool(plain.damage),
-    )
-    return replace(loaded, input=info, warnings=warnings)
-
-
-def _load_text(stream: BinaryIO, head: bytes, base: Input, anchors: Anchors, limit: int) -> Loaded:
-    encoding, mark = detect_encoding(head)
-    if encoding != "utf-8":
-        stream, mark = io.BufferedReader(Transcoded(stream, encoding)), 0
-    found = scan(stream, anchors, limit=limit)
-    warnings: list[ReportWarning] = []
-    if found.total_bytes == 0:
-        warnings.append(_warn("input-empty", f"{base.name} is empty", base.id))
-    lines = tuple(_to_lines(found, mark))
-    warnings += _merged(lines, base.id)
-    if any(len(raw) > MAX_LINE for _, raw in found.lines):
-        warnings.append(
-            _warn("line-cut", f"lines longer than {MAX_LINE} characters were cut", base.id)
-        )
-    if found.full:
-        message = "only a part of this input was read: it is too large, or too much of it matters"
-        warnings.append(_warn("input-cut", message, base.id))
-    info = replace(
-        base,
-        size=base.size if base.size is not None else found.total_bytes,
-        sha256=_digest(found) if encoding == "utf-8" else None,
-        truncated=found.full,
-    )
-    return Loaded(input=info, lines=lines, warnings=tuple(warnings))
-
-
-def _to_lines(found: Scan, mark: int) -> list[Line]:
-    lines: list[Line] = []
-    previous = 0
-    margin = _margin(found)
-    for number, raw in found.lines:
-        data = raw[mark:] if number == 1 and mark else raw
-        if len(data) > MAX_LINE:
-            data = _last_drawn(data)
-        text = clean(to_text(data[: MAX_LINE + 64], "utf-8"))[:MAX_LINE].rstrip()
-        text = text.removeprefix(margin) if margin else text
-        cut_off = number != previous + 1
-        for part in (part for row in split_record(text) for part in merged_writers(row) or [""]):
-            line = to_line(number, part)
-            lines.append(replace(line, cut_off=True) if cut_off else line)
-            cut_off = False
-        previous = number
-    return lines
-
-
-def _margin(found: Scan) -> str:
-    """Return what stands in front of every line of a text that was quoted in a mail or an issue."""
-    texts = [raw for _, raw in islice(found.lines, _LOOKED_AT) if raw.strip(b"> \t\r")]
-    for margin in (b"> ", b">", b"    "):
-        if texts and all(raw.startswith(margin) for raw in texts):
-            return margin.decode()
-    return ""
-
-
-def _merged(lines: Sequence[Line], input_id: int) -> list[ReportWarning]:
-    """Return a warning where writers wrote into each other's lines."""
-    twice = [
-        a.number
-        for a, b in pairwise(lines)
-        if a.number == b.number and b.prefix.stream not in (a.prefix.stream, NO_PREFIX.stream)
-    ]
-    if not twice:
-        return []
-    message = (
-        f"writers wrote into each other's lines ({len(twice)} times); parted where the next "
-        "one's prefix begins, text may be missing or at the wrong writer"
-    )
-    at = Position(input=input_id, line=twice[0])
-    return [ReportWarning(code="text-interleaved", message=message, at=at)]
-
-
-def _last_drawn(data: bytes) -> bytes:
-    """Return what a progress bar left standing of a long line: it may be followed by the crash."""
-    return data.rstrip(b"\r \t").rpartition(b"\r")[2] or data
-
-
-def _digest(found: Scan) -> str | None:
-    """Return the hash of the text; None where a part of it was left out."""
-    if found.left_out or found.cut or found.total_bytes > _HASHED:
-        return None
-    digest = hashlib.sha256(b"\n".join(raw for _, raw in found.lines))
-    if found.lines and found.total_bytes == sum(len(raw) + 1 for _, raw in found.lines):
-        digest.update(b"\n")
-    return digest.hexdigest()
-
-
-def _warn(code: str, message: str, input_id: int) -> ReportWarning:
-    return ReportWarning(code=code, message=message, at=Position(input=input_id))

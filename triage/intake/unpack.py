@@ -1,4 +1,4 @@
-"""Reads a compressed text as a stream, up to where it is damaged.
+"""Reads a compressed file as a stream, up to where it is damaged.
 
 The decoder works in a thread of its own, ahead of the reader by a few pieces: both take about as
 long, and neither needs the interpreter meanwhile.
@@ -7,6 +7,7 @@ long, and neither needs the interpreter meanwhile.
 from __future__ import annotations
 
 import bz2
+import gzip
 import io
 import lzma
 import sys
@@ -15,52 +16,23 @@ from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Any, BinaryIO
 
+from triage.errors import InputError
+
 PIECE = 1 << 19
-_PACKED = 1 << 16
-_GZIP = 31  # a window of 32 KiB, in a member
+MAX_WINDOW_LOG = 27
+"""How far back a zstd frame may refer, 128 MiB: what the zstd program allows, too."""
+_XZ_MEMORY = 256 << 20
 _AHEAD = 4  # pieces
 _POLL = 0.05  # seconds after which the decoder looks whether anyone still reads
 
 
-def _inflater() -> Any:
+def _gzip(stream: BinaryIO) -> Any:
     try:
-        from isal import isal_zlib  # three times as fast, where there is a wheel of it
+        from isal import igzip_lib  # three times as fast, where there is a wheel of it
     except ImportError:
-        import zlib
-
-        return zlib.decompressobj
-    return isal_zlib.decompressobj
-
-
-class _Gzip:
-    """The members of a gzip file, one after the other; what was unpacked before damage is there."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._new = _inflater()
-        self._stream = stream
-        self._member = self._new(_GZIP)
-        self._waiting = b""
-        self._begun = False
-
-    def read1(self, size: int) -> bytes:
-        """Return some of the text, nothing at its end; raises EOFError where it is cut off."""
-        while True:
-            packed = self._waiting or self._stream.read(_PACKED)
-            self._waiting = b""
-            if self._member.eof:
-                packed = packed.lstrip(b"\0")  # padding between members and behind the last one
-                if not packed:
-                    return b""
-                self._member, self._begun = self._new(_GZIP), False
-            if not packed:
-                if self._begun:
-                    raise EOFError("the file ends before the end of its text")
-                return b""
-            data: bytes = self._member.decompress(packed, size)
-            self._begun = True
-            self._waiting = self._member.unconsumed_tail or self._member.unused_data
-            if data:
-                return data
+        return gzip.GzipFile(fileobj=stream)
+    # The module's own file object loses what stands in the last piece before the damage.
+    return _Frames(stream, lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP))
 
 
 def _zstd(stream: BinaryIO) -> Any:
@@ -68,19 +40,76 @@ def _zstd(stream: BinaryIO) -> Any:
         from compression import zstd
     else:
         from backports import zstd
-    return zstd.ZstdFile(stream)
+    return zstd.ZstdFile(
+        stream, options={zstd.DecompressionParameter.window_log_max: MAX_WINDOW_LOG}
+    )
+
+
+def _xz(stream: BinaryIO) -> Any:
+    # The module's own file object has no limit on the dictionary that a file may ask for.
+    return _Frames(stream, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY))
+
+
+def _lz4(stream: BinaryIO) -> Any:
+    try:
+        from lz4.frame import LZ4FrameDecompressor
+    except ImportError:
+        raise InputError(
+            "an lz4 file, which needs the Python module lz4", hint="unpack it first: lz4 -d FILE"
+        ) from None
+    return _Frames(stream, LZ4FrameDecompressor)
+
+
+class _Frames:
+    """Decompresses frame after frame of a stream."""
+
+    def __init__(self, stream: BinaryIO, new_decoder: Callable[[], Any]) -> None:
+        self._stream = stream
+        self._new_decoder = new_decoder
+        self._decoder = new_decoder()
+        self._begun = False
+
+    def read1(self, size: int) -> bytes:
+        """Return what is at hand, at most `size` bytes; nothing at the end of the last frame."""
+        data = self._next_frame() if self._decoder.eof else b""
+        while not self._decoder.eof:
+            if not data and self._decoder.needs_input:
+                data = self._stream.read(PIECE)
+                if not data:
+                    if self._begun:
+                        raise EOFError("it ends in the middle")
+                    return b""
+            self._begun = True
+            plain: bytes = self._decoder.decompress(data, size)
+            if plain:
+                return plain
+            data = b""
+            if self._decoder.eof:
+                data = self._next_frame()
+        return b""
+
+    def _next_frame(self) -> bytes:
+        """Return the bytes behind a frame and behind the zeros that may fill it up."""
+        rest: bytes = self._decoder.unused_data or b""
+        rest = rest.lstrip(b"\0")
+        while not rest and (more := self._stream.read(PIECE)):
+            rest = more.lstrip(b"\0")
+        if rest:
+            self._decoder, self._begun = self._new_decoder(), False
+        return rest
 
 
 _DECODERS: dict[str, Callable[[BinaryIO], Any]] = {
-    "gzip": _Gzip,
+    "gzip": _gzip,
     "bzip2": bz2.BZ2File,
-    "xz": lzma.LZMAFile,
+    "xz": _xz,
     "zstd": _zstd,
+    "lz4": _lz4,
 }
 
 
 def unpacked(stream: BinaryIO, compression: str) -> Unpacked:
-    """Return a compressed text as what it holds."""
+    """Return a compressed file as what it holds; raises InputError where no decoder is at hand."""
     return Unpacked(_DECODERS[compression](stream))
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from triage.model.evidence import Evidence
 from triage.model.position import Origin, Position
-from triage.model.stack import Thread
+from triage.model.stack import Thread, ThreadGroup
 
 
 class Timing(StrEnum):
@@ -156,9 +156,9 @@ class Fragment:
     """What one reader found in one input: a part of a crash.
 
     `signal_rank` says how directly the signal was observed (0 core dump, 1 debugger, 2 kernel,
-    3 the program's own words, 4 shell, 5 an exit status); `span` holds the first and the last line
-    of the region, `claimed` those that were understood. `truncated` says that the input is not
-    whole.
+    3 the program's own words, 4 shell, 5 an exit status); `snapshot` says that the process lived
+    on; `span` holds the first and the last line of the region, `claimed` those that were
+    understood. `truncated` says that the input is not whole.
     """
 
     dialect: str
@@ -166,6 +166,7 @@ class Fragment:
     errors: tuple[ErrorRecord, ...] = ()
     signal: Signal | None = None
     signal_rank: int = 9
+    snapshot: bool = False
     modules: tuple[Module, ...] = ()
     engine: Engine | None = None
     environment: Environment = field(default_factory=Environment)
@@ -186,7 +187,11 @@ class BlamedFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crash:
-    """One incident: every fragment of every input, joined."""
+    """One incident: every fragment of every input, joined.
+
+    `snapshot` says that there is a snapshot of a process that lived on, and no sign of a crash;
+    `thread_groups` are then what its threads wait for.
+    """
 
     engine: Engine | None = None
     signal: Signal | None = None
@@ -197,9 +202,13 @@ class Crash:
     modules: tuple[Module, ...] = ()
     environment: Environment = field(default_factory=Environment)
     lines: tuple[LogLine, ...] = ()
+    snapshot: bool = False
+    thread_groups: tuple[ThreadGroup, ...] = ()
     warnings: tuple[ReportWarning, ...] = ()
 
     @property
     def is_crash(self) -> bool:
         """Tell whether anything at all failed."""
-        return bool(self.signal or self.errors or any(t.frames for t in self.threads))
+        if self.signal or self.errors:
+            return True
+        return not self.snapshot and any(t.frames for t in self.threads)

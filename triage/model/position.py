@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +34,23 @@ class Origin:
     process: str | None = None
     pid: int | None = None
     rank: int | None = None
+
+
+def in_member(value: T, member: str) -> T:
+    """Return a value of the model with every position in it moved into an archive's member."""
+    return cast("T", _moved(value, member))
+
+
+def _moved(value: Any, member: str) -> Any:
+    if isinstance(value, Position):
+        return replace(value, member=member)
+    if isinstance(value, tuple):
+        return tuple(_moved(item, member) for item in value)
+    if isinstance(value, Mapping):
+        return {key: _moved(item, member) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        old = {f.name: getattr(value, f.name) for f in fields(value)}
+        new = {name: _moved(item, member) for name, item in old.items()}
+        changed = {name: item for name, item in new.items() if item != old[name]}
+        return replace(value, **changed) if changed else value
+    return value

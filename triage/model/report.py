@@ -17,7 +17,7 @@ from triage.model.crash import (
 )
 from triage.model.diagnosis import Action, Diagnosis, Fingerprint, Verdict
 from triage.model.evidence import Evidence
-from triage.model.stack import Thread
+from triage.model.stack import Thread, ThreadGroup
 
 SCHEMA = "clawtriage/report/1"
 
@@ -60,6 +60,7 @@ class Report:
     threads: tuple[Thread, ...] = ()
     crashed_thread: int | None = None
     blamed_frame: BlamedFrame | None = None
+    thread_groups: tuple[ThreadGroup, ...] = ()
     modules: tuple[Module, ...] = ()
     environment: Environment = field(default_factory=Environment)
     fingerprint: Fingerprint | None = None

@@ -82,3 +82,16 @@ class Thread:
     frames_omitted: int = 0
     at: Position | None = None
     origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadGroup:
+    """Threads whose stack traces are the same, by position in the report.
+
+    `waits_for` says what they wait for where that is known; `frame` is the position of the first
+    frame in them that is not plumbing.
+    """
+
+    threads: tuple[int, ...]
+    waits_for: str | None = None
+    frame: int | None = None

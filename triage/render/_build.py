@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from triage.frames.names import plain_name
 from triage.model.diagnosis import Calculation, Check, Diagnosis, Level, Remedy, Step, Term, Verdict
 from triage.model.evidence import Evidence
 from triage.model.report import Report
+from triage.model.stack import Thread, ThreadGroup
 from triage.render._environment import environment_facts
 from triage.render._stack import shown_stack
 from triage.render._view import (
@@ -38,6 +39,7 @@ from triage.render._words import (
 T = TypeVar("T")
 _TONES = {Level.CERTAIN: "green", Level.LIKELY: "yellow", Level.HINT: "red"}
 _WORTH_SHOWING = 4
+_NAMED_THREADS = 8
 _HEADS = {
     Verdict.KNOWN: "KNOWN CRASH",
     Verdict.UNKNOWN: "UNKNOWN CRASH",
@@ -91,6 +93,7 @@ def build_view(report: Report, limits: Limits) -> ReportView:
         warnings=_part(_warnings(report, places), limits.warnings),
         next_evidence=_part(_next(report), limits.collect),
         stack=_stack(report, best, limits),
+        groups=_part(_groups(report), limits.others),
         environment=environment_facts(report, places),
         inputs=tuple(_input(i.name, i.kind.value, i.dialects) for i in report.inputs),
         fingerprint=_fingerprint(report),
@@ -116,6 +119,10 @@ def _tone(report: Report, best: Diagnosis | None) -> str:
 def _title(report: Report, best: Diagnosis | None, blamed: str) -> str:
     if best:
         return best.title
+    if report.thread_groups:
+        waiting = sum(len(g.threads) for g in report.thread_groups if g.waits_for)
+        known = f"; {waiting} of {len(report.threads)} threads wait" if waiting else ""
+        return f"no thread crashed{known}"
     if report.verdict is Verdict.NO_CRASH:
         return "nothing in the input says that a program failed"
     first = sorted(report.errors, key=error_rank)
@@ -259,6 +266,37 @@ def _stack(report: Report, best: Diagnosis | None, limits: Limits) -> StackView 
     if best and limits.frames < _WORTH_SHOWING:
         return None
     return shown_stack(report, limits.frames)
+
+
+def _groups(report: Report) -> list[str]:
+    """Say of each group of threads what they wait for and where."""
+    return [_group(g, shown, len(g.threads)) for g, shown in _known_groups(report)]
+
+
+def _known_groups(report: Report) -> Iterator[tuple[ThreadGroup, list[Thread]]]:
+    """Yield the groups with their threads, as far as the report has them."""
+    for group in report.thread_groups:
+        threads = [report.threads[n] for n in group.threads if 0 <= n < len(report.threads)]
+        if threads and threads[0].frames:
+            yield group, threads
+
+
+def _group(group: ThreadGroup, threads: Sequence[Thread], count: int) -> str:
+    frames = threads[0].frames
+    place_of = group.frame or 0
+    frame = frames[place_of if 0 <= place_of < len(frames) else 0]
+    one = count == 1
+    if group.waits_for is not None:
+        doing = f"{'waits' if one else 'wait'} for {group.waits_for}"
+    elif frame.function is not None:
+        doing = "runs" if one else "run"
+    else:
+        doing = "is in" if one else "are in"
+    place = frame_place(frame, short=True)
+    where = f"{function_name(frame)} at {place}" if place else function_name(frame)
+    ids = [t.id or "?" for t in threads[:_NAMED_THREADS]]
+    more = ", ..." if count > len(ids) else ""
+    return f"{count} thread{'' if one else 's'} {doing}: {where} ({', '.join(ids)}{more})"
 
 
 def _fingerprint(report: Report) -> str:

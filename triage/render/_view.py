@@ -138,6 +138,7 @@ class ReportView:
     warnings: Part[FactView]
     next_evidence: Part[NextView]
     stack: StackView | None
+    groups: Part[str]
     environment: tuple[FactView, ...]
     inputs: tuple[str, ...]
     fingerprint: str

@@ -18,6 +18,24 @@ def missing_evidence(crash: Crash) -> tuple[str, ...]:
     return tuple(to_text(advice) for advice in _missing(crash))
 
 
+def hang_evidence(crash: Crash) -> tuple[str, ...]:
+    """Return what tells a process that hangs from one that works, where there is one snapshot."""
+    if not crash.snapshot:
+        return ()
+    found = [
+        Advice(
+            text="whether it hangs: in a second snapshot, ten seconds later, the same threads wait "
+            "at the same lines",
+            command=f"gcore -o later PID; clawtriage core later.PID --binary {_program(crash)}",
+        )
+    ]
+    if any("python" in (f.module or "") for t in crash.threads for f in t.frames):
+        found.append(
+            Advice(text="where Python waits", command="py-spy dump --native --pid PID > pyspy.txt")
+        )
+    return tuple(to_text(advice) for advice in found)
+
+
 def to_text(advice: Advice) -> str:
     """Return advice as text: what, and the command on a line of its own."""
     return f"{advice.text}\n{advice.command}" if advice.command else advice.text

@@ -67,6 +67,10 @@ _MAY_BEGIN = re.compile(
     r"|[A-Za-z0-9][\w.-]{0,63} {1,16}\|"
 )
 _MESSAGES = ("MESSAGE", "log", "msg", "message")
+_LOGGERS = frozenset((
+    "msg", "message", "level", "lvl", "severity", "ts", "time", "timestamp", "@timestamp", "logger",
+    "caller", "name", "stream",
+))  # fmt: skip
 _RECORD = re.compile(r'\{[^\n]{0,8000}"(?:MESSAGE|log|msg|message)" ?: ?"')
 _MERGED = re.compile(
     r"(?<=\S)(?=\([A-Z]\w{1,40}(?: \w{1,10}=[\w-]{1,20}){0,4} pid=\d{1,10}\) )"
@@ -125,6 +129,8 @@ def _record(text: str) -> tuple[Prefix, str] | None:
     message = next((record[key] for key in _MESSAGES if key in record), None)
     if not isinstance(message, str) or "\n" in message[:-1] or len(record) < 2:
         return None
+    if not record.keys() & {"MESSAGE", "log"} and not record.keys() <= _LOGGERS:
+        return None  # the other fields say more than the message
     said = {key: value for key, value in record.items() if isinstance(value, str)}
     pid = said.get("_PID", "")
     prefix = Prefix(

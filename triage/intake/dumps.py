@@ -1,0 +1,61 @@
+"""Gives a dump a place on disk, where gdb can read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from triage.errors import InputError
+from triage.intake.loaded import Loaded, Source
+from triage.intake.spool import Spool
+from triage.model.report import InputKind
+
+DUMPS: Final = (InputKind.ELF_CORE, InputKind.GPU_CORE)
+
+
+def load_dump(source: Source, kind: InputKind, spool: Spool) -> Loaded:
+    """Return a dump as a file: its own, or one in the spool."""
+    if source.path is not None:
+        return source.loaded(kind, source.path)
+    stored = spool.store(source.stream)
+    loaded = source.loaded(kind, stored.path)
+    if stored.stopped is None:
+        return loaded
+    message = (
+        f"only the first {stored.size:,} bytes of {source.name} were unpacked: {stored.stopped} "
+        "(unpack it yourself, or name another folder: --tmp DIR)"
+    )
+    return replace(
+        loaded,
+        input=replace(loaded.input, truncated=True),
+        warnings=(source.warning("input-cut", message),),
+    )
+
+
+def damaged(source: Source, compression: str, damage: str) -> InputError:
+    """Return the error for a file of which nothing can be unpacked."""
+    return InputError(
+        f"{source.name}: damaged {compression} file: {damage}",
+        hint="fetch it again, or unpack it with the program that packed it",
+    )
+
+
+def unpacked_from(
+    source: Source, compression: str, damage: str | None, loaded: Sequence[Loaded]
+) -> list[Loaded]:
+    """Return what was read out of a packed file, with a word on what was wrong with that."""
+    results = [
+        item if item.member else replace(item, input=replace(item.input, sha256=None))
+        for item in loaded
+    ]
+    if damage and not any(w.code == "input-damaged" for item in loaded for w in item.warnings):
+        what = f"damaged {compression} file".replace("  ", " ")
+        message = f"{source.name}: {what}, read up to the damage: {damage}"
+        last = results[-1]
+        results[-1] = replace(
+            last,
+            input=replace(last.input, truncated=True),
+            warnings=(*last.warnings, source.warning("input-damaged", message)),
+        )
+    return results
