@@ -34,9 +34,10 @@ class Outcome(StrEnum):
 class GdbLimits:
     """The limits of one core dump: times in seconds, sizes in bytes.
 
-    `messages` bounds what gdb says besides its answers. `inner_frames` and `outer_frames` are kept of a deep stack. A process with more than
-    `few_threads` threads keeps `many_threads_frames` of every thread but the crashed one, and one
-    with more than `detailed_threads` keeps the stacks of that many.
+    `messages` bounds what gdb says besides its answers. `inner_frames` and `outer_frames` are kept
+    of a deep stack. A process with more than `few_threads` threads keeps `many_threads_frames` of
+    every thread but the crashed one, and one with more than `detailed_threads` keeps the stacks of
+    that many.
     """
 
     wall: float = 120.0
