@@ -19,6 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import bench  # noqa: E402
+
 from tests.system import hostile  # noqa: E402
 from triage.elf.corefile import read_core  # noqa: E402
 
@@ -44,7 +46,11 @@ def main() -> int:
         traps = build(folder / "traps", SOURCES / "hostile.cpp", "-O0")
         crash = build(folder / "crash", SOURCES / "crash.cpp", "-O2")
         small = dump(crash, "threads")
-        against_gdb("small core, 5 threads", small, RUNS, 1.3)
+        against_gdb("tiny program, 5 threads", small, RUNS, 1.3)
+        made = bench.crash(folder)
+        if made is not None:
+            program, core = made
+            against_gdb("the miniature engine", Dump(core, program), RUNS, 1.3)
         against_gdb("core that takes gdb a second", dump(large_program(folder)), 5, 1.05)
         before_gdb(small, folder)
         one("1,000,000 frames", dump(crash, "recursion", "1000000"), 10, 512)
