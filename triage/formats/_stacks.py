@@ -122,11 +122,10 @@ class Stacks:
         gpu = [n for n, t in enumerate(threads) if t.kind is ThreadKind.GPU]
         if gpu:
             return next((n for n in gpu if threads[n].id == self.crashed_id), gpu[0])
-        if self.crashed_id is not None:
+        named = [n for n, t in enumerate(threads) if t.id == self.crashed_id is not None]
+        if named:
             # The last one: a text can hold sessions of two crashes, and the id is the last one's.
-            for n in range(len(threads) - 1, -1, -1):
-                if threads[n].id == self.crashed_id:
-                    return n
+            return next((n for n in reversed(named) if threads[n].frames), named[-1])
         if current is not None:
             return current
         return 0 if len(threads) == 1 else None
