@@ -162,6 +162,8 @@ class TestCompressed:
             [sys.executable, "-m", "triage.cli.main", *map(str, words)],
             env={**os.environ, "TMPDIR": str(tmp)},
             stdout=subprocess.DEVNULL,
+            # A job in the background of a shell starts with SIGINT ignored, and so would this.
+            preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509
         )
         # The log is a pipe that nobody writes to: the program waits with the core unpacked.
         deadline = time.monotonic() + 20
