@@ -385,3 +385,8 @@ def test_closed_standard_input():
     done = run("analyze", "-", wrapper=("sh", "-c", '"$@" <&-', "sh"))
     assert (done.status, done.out) == (3, "")
     assert "standard input is closed" in done.err
+
+
+def test_a_program_without_a_core_dump_is_of_no_use_and_it_is_said():
+    done = run("analyze", LOG, "--binary", "/nonexistent")
+    assert "--binary was not used" in done.err

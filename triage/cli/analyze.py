@@ -29,6 +29,9 @@ Examples:
 """
 
 
+_DUMPS = ("elf-core", "archive")
+
+
 @click.command("analyze", epilog=_EPILOG)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @core_options
@@ -74,4 +77,6 @@ def command(
         show(page, output, inputs)
         return 0
     report = analyzer.analyze(inputs)
+    if request and not any(item.kind in _DUMPS for item in report.inputs):
+        click.echo("clawtriage: no input is a core dump: --binary was not used", err=True)
     return emit(report, form=form, verbose=verbose, output=output, color=color)
