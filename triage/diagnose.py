@@ -63,7 +63,7 @@ def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
             action=diagnoses[0].action or Action.COLLECT_MORE,
         )
     family, evidence = _family(diagnoses, facts, families)
-    if not crash.is_crash and not _tells_of_failure(evidence):
+    if not crash.is_crash:
         return Diagnosed(verdict=Verdict.NO_CRASH, next_evidence=hang_evidence(crash))
     known = families.get(family) if family else None
     return Diagnosed(
