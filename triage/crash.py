@@ -24,7 +24,7 @@ from triage.model.crash import (
     ReportWarning,
     Signal,
 )
-from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust
+from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust, with_crashed
 
 MAX_THREADS = 2_048
 """Stack traces that a report holds."""
@@ -56,7 +56,7 @@ def join(
     found = [thread for f in fragments for thread in f.threads]
     threads = tuple(mark_noise(thread, noise) for thread in _bounded(found))
     crashed = crashed_thread(threads)
-    threads = tuple(replace(t, crashed=n == crashed) for n, t in enumerate(threads))
+    threads = with_crashed(threads, crashed)
     signal, errors = _signal(fragments), _errors(fragments)
     snapshot = not signal and not errors and any(f.snapshot for f in fragments)
     return Crash(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import timeit
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triage.crash import MAX_THREADS, blame, blamed_frame, crashed_thread, frames_from, join
-from triage.frames.noise import mark_noise, noise_of
+from triage.frames.noise import mark_noise
 from triage.knowledge import NoiseList, noise_lists
 from triage.model.crash import (
     Crash,
@@ -41,6 +42,10 @@ def frame(function: str | None, index: int = 0, **fields: object) -> Frame:
 def thread(*functions: str | Frame | None, crashed: bool = False, **fields: object) -> Thread:
     frames = tuple(f if isinstance(f, Frame) else frame(f, n) for n, f in enumerate(functions))
     return mark_noise(Thread(frames=frames, crashed=crashed, **fields), noise_lists())
+
+
+def noise_of(frame: Frame, lists: Sequence[NoiseList]) -> str | None:
+    return mark_noise(Thread(frames=(frame,)), lists).frames[0].noise
 
 
 def crash(*fragments: Fragment) -> Crash:

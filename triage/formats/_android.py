@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from triage.formats._base import Region
+from triage.frames.symbolized import last_bracket
 from triage.model.position import Position
 from triage.model.stack import Frame, Trust
 from triage.text.late import late
@@ -51,7 +52,7 @@ def native_frame(index: int, pc: str, rest: str, at: Position) -> Frame:
     text = _MAP_OFFSET.sub("", text)
     function = None
     if text.endswith(")") and not _DELETED.search(text):
-        start = _opening(text)
+        start = last_bracket(text)
         if start > 0:
             function, text = _BEHIND.sub("", text[start + 1 : -1]).strip(), text[:start].rstrip()
     module = _DELETED.sub("", text).strip()
@@ -67,16 +68,3 @@ def native_frame(index: int, pc: str, rest: str, at: Position) -> Frame:
         trust=Trust.SYMBOL if known else Trust.ADDRESS_ONLY,
         at=at,
     )
-
-
-def _opening(text: str) -> int:
-    """Return where the bracket opens that the last character closes; -1 where it does not."""
-    depth = 0
-    for n in range(len(text) - 1, -1, -1):
-        if text[n] == ")":
-            depth += 1
-        elif text[n] == "(":
-            depth -= 1
-            if depth == 0:
-                return n
-    return -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from triage.formats._stacks import MAX_FRAMES
-from triage.model.stack import Frame, Thread, Trust
+from triage.model.stack import Frame, Thread, Trust, with_crashed
 
 _GAP = 8
 """Lines between two frames of one stack, which may hold warnings and source text."""
@@ -70,7 +70,7 @@ class OrderedStacks:
         """Return every stack, the failing one marked: the first where nothing else is said."""
         self.finish()
         crashed = self.crashed or 0
-        return tuple(replace(t, crashed=n == crashed) for n, t in enumerate(self.threads))
+        return with_crashed(self.threads, crashed)
 
 
 def _same(a: tuple[Frame, ...], b: tuple[Frame, ...]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from triage.model.position import Position
-from triage.model.stack import Frame, FrameKind, Thread, ThreadKind
+from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, with_crashed
 
 MAX_FRAMES = 20_000
 """Frames of one stack that are kept; more are counted."""
@@ -104,7 +104,7 @@ class Stacks:
                 if thread.id is None:
                     current = place
         crashed = self._crashed(kept.threads, current)
-        return tuple(replace(t, crashed=n == crashed) for n, t in enumerate(kept.threads))
+        return with_crashed(kept.threads, crashed)
 
     def _without_excerpts(self) -> Iterable[Thread]:
         """Yield the stacks, less those frames that were looked at again one by one."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from triage.formats._base import named_signal
 from triage.model.crash import ErrorRecord, Role, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust
+from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust, with_crashed
 from triage.text.late import late
 
 MAX_FRAMES = 5_000
@@ -206,7 +206,7 @@ class Tracebacks:
     def marked(self) -> tuple[Thread, ...]:
         """Return all stacks, the crashed one marked."""
         self.finish()
-        return tuple(replace(t, crashed=n == self.crashed) for n, t in enumerate(self.threads))
+        return with_crashed(self.threads, self.crashed)
 
     def _note_signal(self, message: str, at: Position) -> None:
         match = _CHILD_SIGNAL.search(message[:2000])

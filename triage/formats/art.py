@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from triage.formats._android import native_frame, without_logcat
 from triage.formats._base import Format, Item, Region, number, reading
 from triage.model.crash import ErrorRecord, Fragment, Role
-from triage.model.stack import Frame, Thread, ThreadKind, Trust
+from triage.model.stack import Frame, Thread, ThreadKind, Trust, with_crashed
 from triage.text.late import late
 
 _PLACE = late(r"(?P<file>[^:\n]{1,200}):(?P<line>-?\d{1,9})$")
@@ -53,7 +53,7 @@ def _read(region: Region) -> Fragment:
     crashed = state.thrown - 1 if state.thrown else _main(state.threads)
     return Fragment(
         dialect="art",
-        threads=tuple(replace(t, crashed=n == crashed) for n, t in enumerate(state.threads)),
+        threads=with_crashed(state.threads, crashed),
         errors=tuple(state.errors),
         claimed=frozenset(source.claimed),
     )

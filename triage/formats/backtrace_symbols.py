@@ -13,7 +13,7 @@ from triage.elf.signals import SIGNALS, code_name, has_fault_address
 from triage.formats._base import Format, Item, Region, named_signal, reading
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import Fragment, Signal
-from triage.model.stack import Frame, Thread, Trust
+from triage.model.stack import Frame, Thread, Trust, with_crashed
 from triage.text.late import late
 
 _WORDS = {
@@ -98,7 +98,7 @@ def _read(region: Region) -> Fragment:
     threads = sorted(state.threads, key=lambda t: (t.at.line or 0) if t.at else 0)
     return Fragment(
         dialect="backtrace_symbols",
-        threads=tuple(replace(t, crashed=n == 0) for n, t in enumerate(threads)),
+        threads=with_crashed(threads, 0),
         signal=state.signals[0] if state.signals else None,
         signal_rank=3,
         claimed=frozenset(source.claimed),

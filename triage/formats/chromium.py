@@ -14,7 +14,7 @@ from triage.formats._stacks import Stacks
 from triage.frames.symbolized import Symbolized, split_symbolized
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, Trust
+from triage.model.stack import Frame, Trust, with_crashed
 from triage.text.late import late
 
 _MODULE = late(r"\s*\[(?P<module>[^\[\]\n]{1,1000})\]$")
@@ -58,7 +58,7 @@ def _read(region: Region) -> Fragment:
         return Fragment(dialect="chromium")
     return Fragment(
         dialect="chromium",
-        threads=tuple(replace(t, crashed=n == 0) for n, t in enumerate(threads)),
+        threads=with_crashed(threads, 0),
         errors=tuple(state.errors),
         signal=state.signal,
         signal_rank=3,

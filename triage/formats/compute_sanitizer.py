@@ -14,7 +14,7 @@ from triage.formats._stacks import MAX_FRAMES, Stacks
 from triage.frames.symbolized import last_bracket
 from triage.model.crash import ErrorRecord, Fragment, Role
 from triage.model.position import Position
-from triage.model.stack import Frame, FrameKind, Thread, Trust
+from triage.model.stack import Frame, FrameKind, Thread, Trust, with_crashed
 from triage.text.late import late
 
 _HAZARDS = late(r" \[[\d,]{1,20} hazards?\]$")
@@ -76,7 +76,7 @@ def _read(region: Region) -> Fragment:
     crashed = _crashed(threads)
     return Fragment(
         dialect="compute_sanitizer",
-        threads=tuple(replace(t, crashed=n == crashed) for n, t in enumerate(threads)),
+        threads=with_crashed(threads, crashed),
         errors=tuple(state.errors),
         claimed=frozenset(source.claimed),
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import Fragment, Signal
-from triage.model.stack import Frame, Thread, Trust
+from triage.model.stack import Frame, Thread, Trust, with_crashed
 from triage.text.late import late
 
 _SIGNALS = {
@@ -95,7 +95,7 @@ def _read(region: Region) -> Fragment:
         return Fragment(dialect="cxx_stack")
     return Fragment(
         dialect="cxx_stack",
-        threads=tuple(replace(t, crashed=n == 0) for n, t in enumerate(state.threads)),
+        threads=with_crashed(state.threads, 0),
         signal=state.signal,
         signal_rank=3,
         claimed=frozenset(source.claimed),

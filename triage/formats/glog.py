@@ -12,7 +12,7 @@ from triage.formats._base import Format, Item, Region, named_signal, number, rea
 from triage.formats._stacks import Stacks
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, Thread, Trust
+from triage.model.stack import Frame, Trust, with_crashed
 from triage.text.late import late
 
 _SIZE = late(r"(?:\d{1,16}|\(unknown\)) {1,16}(?=\S)")
@@ -80,7 +80,7 @@ def _read(region: Region) -> Fragment:
     threads = state.stacks.threads()
     return Fragment(
         dialect="glog",
-        threads=tuple(_marked(threads)),
+        threads=with_crashed(threads, 0),
         errors=tuple(state.errors),
         signal=state.signal,
         signal_rank=3,
@@ -89,10 +89,6 @@ def _read(region: Region) -> Fragment:
 
 
 _OPENERS = ("check_stack", "signal", "folly_signal", "aborted")
-
-
-def _marked(threads: tuple[Thread, ...]) -> list[Thread]:
-    return [replace(thread, crashed=n == 0) for n, thread in enumerate(threads)]
 
 
 def _other(state: _State, item: Item) -> None:

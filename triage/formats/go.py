@@ -13,7 +13,7 @@ from triage.formats._base import Format, Item, Region, named_signal, number, rea
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust
+from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust, with_crashed
 from triage.text.late import late
 
 _RECOVERED = late(r" \[recovered(?:, repanicked)?\]$")
@@ -153,7 +153,7 @@ def _read(region: Region) -> Fragment:
     signals: list[Signal] = []
     for dump in state.dumps:
         crashed = dump.crashed()
-        threads += [replace(t, crashed=n == crashed) for n, t in enumerate(dump.threads)]
+        threads += with_crashed(dump.threads, crashed)
         signal = dump.signal or dump.raised()
         if signal and (dump.failed or dump.registers):
             signals.append(signal)

@@ -8,7 +8,7 @@ what is not symbolized is a module's base with an offset.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._darwin import (
@@ -22,7 +22,7 @@ from triage.formats._stacks import Stacks
 from triage.frames.names import file_name
 from triage.model.crash import Environment, ErrorRecord, Fragment, Module, Role, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, FrameKind, Thread, Trust
+from triage.model.stack import Frame, FrameKind, Thread, Trust, with_crashed
 from triage.text.late import late
 
 _MAX_MODULES = 2_000
@@ -86,7 +86,7 @@ def _threads(state: _State) -> tuple[Thread, ...]:
         thrown = 0  # of stacks in a log the first is of the first failure
     if thrown is None:
         return tuple(threads)
-    return tuple(replace(t, crashed=n == thrown) for n, t in enumerate(threads))
+    return with_crashed(threads, thrown)
 
 
 def _header(state: _State, item: Item) -> None:

@@ -13,7 +13,7 @@ from triage.formats._base import Format, Item, Region, number, reading
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import ErrorRecord, Fragment
 from triage.model.position import Position
-from triage.model.stack import Frame, Thread, Trust
+from triage.model.stack import Frame, Thread, Trust, with_crashed
 from triage.text.late import late
 
 _OLD_PLACE = late(r"', ([^\s'][^\n']{0,600}?):(\d{1,9})(?::\d{1,6})?$")
@@ -73,7 +73,7 @@ def _read(region: Region) -> Fragment:
     crashed = named[0] if named else 0
     return Fragment(
         dialect="rust",
-        threads=tuple(replace(t, crashed=n == crashed) for n, t in enumerate(state.threads)),
+        threads=with_crashed(state.threads, crashed),
         errors=tuple(state.errors),
         claimed=frozenset(source.claimed),
     )

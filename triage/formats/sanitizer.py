@@ -14,7 +14,7 @@ from triage.formats._stacks import Stacks
 from triage.frames.symbolized import Symbolized, split_symbolized
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, Thread, Trust
+from triage.model.stack import Frame, Thread, Trust, with_crashed
 from triage.text.late import late
 
 _SIGNALS = {
@@ -86,7 +86,7 @@ def _read(region: Region) -> Fragment:
     crashed = _crashed(threads, state.ranks)
     return Fragment(
         dialect="sanitizer",
-        threads=tuple(replace(t, crashed=n == crashed) for n, t in enumerate(threads)),
+        threads=with_crashed(threads, crashed),
         errors=tuple(state.errors),
         signal=state.signal,
         signal_rank=3,

@@ -17,7 +17,7 @@ from triage.formats._stacks import Stacks
 from triage.frames.symbolized import split_source
 from triage.model.crash import Environment, ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, Thread, Trust
+from triage.model.stack import Frame, Thread, Trust, with_crashed
 from triage.text.late import late
 
 _MIN_WIDTH = 60
@@ -79,7 +79,7 @@ def _wrapped_at(region: Region) -> int:
 
 def _marked(threads: tuple[Thread, ...]) -> tuple[Thread, ...]:
     crashed = next((n for n, t in enumerate(threads) if t.tid is not None), 0)
-    return tuple(replace(t, crashed=n == crashed) for n, t in enumerate(threads))
+    return with_crashed(threads, crashed)
 
 
 def _process(state: _State, item: Item) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from triage.formats._base import Format, Item, Region, described_error, number, reading
 from triage.formats._stacks import Stacks
 from triage.model.crash import ErrorRecord, Fragment, Role
-from triage.model.stack import Frame, Trust
+from triage.model.stack import Frame, Trust, with_crashed
 from triage.text.late import late
 from triage.text.line import Line
 
@@ -67,7 +67,7 @@ def _read(region: Region) -> Fragment:
     threads = stacks.threads()
     return Fragment(
         dialect="torch",
-        threads=tuple(replace(t, crashed=n == 0) for n, t in enumerate(threads)),
+        threads=with_crashed(threads, 0),
         errors=tuple(errors),
         claimed=frozenset(source.claimed),
     )

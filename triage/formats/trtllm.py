@@ -6,13 +6,11 @@ printed that; and frames are numbered from 1.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from triage.formats._base import Format, Item, Region, number, reading
 from triage.formats._stacks import Stacks
 from triage.model.crash import Engine, ErrorRecord, Fragment
 from triage.model.evidence import Evidence
-from triage.model.stack import Frame, Trust
+from triage.model.stack import Frame, Trust, with_crashed
 from triage.text.late import late
 
 _NESTED = late(r".{0,400}?\[TensorRT-LLM\]\[(?:ERROR|FATAL)\] ")
@@ -37,7 +35,7 @@ def _read(region: Region) -> Fragment:
     return Fragment(
         dialect="trtllm",
         engine=engine,
-        threads=tuple(replace(t, crashed=n == 0) for n, t in enumerate(threads)),
+        threads=with_crashed(threads, 0),
         errors=tuple(errors),
         claimed=frozenset(source.claimed),
     )

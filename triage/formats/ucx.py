@@ -11,7 +11,7 @@ from triage.elf.signals import signal_name
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._stacks import Stacks
 from triage.model.crash import Fragment, Signal
-from triage.model.stack import Frame, Trust
+from triage.model.stack import Frame, Trust, with_crashed
 from triage.text.late import late
 
 _LIBRARY = late(r".*(?:\.so(?:\.[\d.]{1,40})?|\.dylib)$")
@@ -40,7 +40,7 @@ def _read(region: Region) -> Fragment:
     threads = [thread for thread in stacks.threads() if thread.frames]
     return Fragment(
         dialect="ucx",
-        threads=tuple(replace(t, crashed=n == 0) for n, t in enumerate(threads)),
+        threads=with_crashed(threads, 0),
         signal=signal,
         signal_rank=3,
         claimed=frozenset(source.claimed),

@@ -14,7 +14,7 @@ from triage.formats._stacks import MAX_FRAMES, Stacks
 from triage.frames.symbolized import last_bracket
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, Thread, Trust
+from triage.model.stack import Frame, Thread, Trust, with_crashed
 from triage.text.late import late
 
 _PLACE = late(r"(?P<file>[^\n]{1,4096}):(?P<line>\d{1,9})$")
@@ -60,7 +60,7 @@ def _read(region: Region) -> Fragment:
     crashed = _crashed(threads, state.ranks)
     return Fragment(
         dialect="valgrind",
-        threads=tuple(replace(t, crashed=n == crashed) for n, t in enumerate(threads)),
+        threads=with_crashed(threads, crashed),
         errors=tuple(state.errors),
         signal=state.signal,
         signal_rank=1,

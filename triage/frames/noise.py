@@ -9,7 +9,7 @@ from functools import lru_cache
 from triage.frames.names import file_name, full_forms
 from triage.frames.paths import tail
 from triage.knowledge import NoiseList
-from triage.model.stack import HISTORY, Frame, Thread
+from triage.model.stack import HISTORY, Thread
 from triage.text.glob import glob_match
 
 _KEY = 2  # how many characters globs are sorted by
@@ -35,11 +35,6 @@ def mark_noise(thread: Thread, lists: Sequence[NoiseList]) -> Thread:
             frames[n] = replace(frame, noise=found)
             changed = True
     return replace(thread, frames=tuple(frames)) if changed else thread
-
-
-def noise_of(frame: Frame, lists: tuple[NoiseList, ...]) -> str | None:
-    """Return the first list that a frame is on, by function, module or file."""
-    return _matcher(lists).list_of(frame.function, frame.module, frame.file)
 
 
 @lru_cache(maxsize=8)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from triage.model.position import Origin, Position
@@ -95,3 +96,8 @@ class ThreadGroup:
     threads: tuple[int, ...]
     waits_for: str | None = None
     frame: int | None = None
+
+
+def with_crashed(threads: Iterable[Thread], crashed: int | None) -> tuple[Thread, ...]:
+    """Return the threads, the one at a place marked as crashed and no other."""
+    return tuple(replace(thread, crashed=n == crashed) for n, thread in enumerate(threads))
