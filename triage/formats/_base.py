@@ -12,6 +12,7 @@ from triage.elf.signals import NUMBERS
 from triage.knowledge import error_by_text
 from triage.model.crash import ErrorRecord, Fragment, Signal
 from triage.model.position import Position
+from triage.model.stack import Trust
 from triage.parse.grammar import Grammar, load_grammar
 from triage.text.line import Line
 
@@ -121,9 +122,30 @@ def number(text: str | None) -> int | None:
     return value if abs(value) < 1 << 64 else None
 
 
+def trust_of(function: str | None, place: str | int | None = None) -> Trust:
+    """Return how a frame's function must have been found; `place` is its file or its line."""
+    if not function:
+        return Trust.ADDRESS_ONLY
+    return Trust.SYMBOL if place is None else Trust.DEBUG_INFO
+
+
 def named_signal(name: str, at: Position, *, fault_address: str | None = None) -> Signal:
     """Return the signal of a name, with the number that Linux gives it."""
     return Signal(name=name, number=NUMBERS.get(name), fault_address=fault_address, at=at)
+
+
+def failed_assertion(
+    text: str | None, file: str | None, line: str | None, at: Position
+) -> ErrorRecord:
+    """Return the error of an `assert` that did not hold, in glibc's words whoever printed it."""
+    return ErrorRecord(
+        api="libc",
+        name="assert",
+        message=None if text is None else f"Assertion `{text}' failed",
+        file=file,
+        line=number(line),
+        at=at,
+    )
 
 
 def described_error(api: str, text: str, at: Position) -> ErrorRecord:

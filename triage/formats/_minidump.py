@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from triage.formats._base import Region, named_signal
+from triage.formats._base import Region, named_signal, trust_of
 from triage.formats._ntstatus import status_by_name, status_error, status_signal
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import (
@@ -19,7 +19,7 @@ from triage.model.crash import (
     Symbols,
 )
 from triage.model.position import Position
-from triage.model.stack import Frame, Thread, Trust
+from triage.model.stack import Frame, Thread
 from triage.parse.json_lines import Object, read_json
 from triage.text.late import late
 
@@ -89,13 +89,6 @@ def _unix_signal(reason: str, at: Position, address: str | None) -> Signal | Non
     if kind in _MACH:
         return named_signal(_MACH[kind], at, fault_address=address)
     return None
-
-
-def trust_of(function: str | None, file: str | None) -> Trust:
-    """Return how a frame's function must have been found."""
-    if not function:
-        return Trust.ADDRESS_ONLY
-    return Trust.DEBUG_INFO if file else Trust.SYMBOL
 
 
 def read_json_report(region: Region, begin: int) -> Fragment:

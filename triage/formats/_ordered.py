@@ -5,17 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from triage.formats._stacks import MAX_FRAMES
-from triage.model.stack import Frame, Thread, Trust, with_crashed
+from triage.model.stack import Frame, Thread, with_crashed
 
 _GAP = 8
 """Lines between two frames of one stack, which may hold warnings and source text."""
-
-
-def trust_of(function: str | None, line: int | None) -> Trust:
-    """Return how a frame's function must have been found."""
-    if not function:
-        return Trust.ADDRESS_ONLY
-    return Trust.SYMBOL if line is None else Trust.DEBUG_INFO
 
 
 @dataclass(slots=True)

@@ -131,6 +131,18 @@ class Stacks:
         return 0 if len(threads) == 1 else None
 
 
+def first_of(threads: Sequence[Thread], places: Iterable[int]) -> int | None:
+    """Return the first stack at or below a line, of the first of some lines that has one.
+
+    The first stack of all where none has, None where there is no stack.
+    """
+    for line in places:
+        for n, thread in enumerate(threads):
+            if thread.frames and thread.at and (thread.at.line or 0) >= line:
+                return n
+    return 0 if threads else None
+
+
 def _is_excerpt(thread: Thread) -> bool:
     return bool(thread.frames) and thread.frames[0].index > 0 and thread.id is None
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import named_signal
-from triage.model.crash import ErrorRecord, Role, Signal
+from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust, with_crashed
 from triage.text.late import late
@@ -207,6 +208,17 @@ class Tracebacks:
         """Return all stacks, the crashed one marked."""
         self.finish()
         return with_crashed(self.threads, self.crashed)
+
+    def fragment(self, dialect: str, claimed: Iterable[int]) -> Fragment:
+        """Return what was read of a region in which there is nothing else."""
+        return Fragment(
+            dialect=dialect,
+            threads=self.marked(),
+            errors=tuple(self.errors),
+            signal=self.signal,
+            signal_rank=4,
+            claimed=frozenset(claimed),
+        )
 
     def _note_signal(self, message: str, at: Position) -> None:
         match = _CHILD_SIGNAL.search(message[:2000])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from triage.elf.signals import SIGNALS, code_name, has_fault_address
-from triage.formats._base import Format, Item, Region, named_signal, reading
+from triage.formats._base import Format, Item, Region, named_signal, reading, trust_of
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import Fragment, Signal
 from triage.model.stack import Frame, Thread, Trust, with_crashed
@@ -115,7 +115,7 @@ def _frame(state: _State, item: Item) -> None:
         module=fields.get("module"),
         offset=fields["offset"] if fields["sign"] == "+" else f"-{fields['offset']}",
         address=fields["address"],
-        trust=Trust.SYMBOL if function else Trust.ADDRESS_ONLY,
+        trust=trust_of(function),
         at=item.at,
     )
     printed = fields.get("bt") or fields.get("mpi") or fields.get("listed")
@@ -131,7 +131,7 @@ def _bare(state: _State, item: Item) -> None:
         function=function,
         module=(fields.get("b_module") or "").strip() or None,
         address=fields["b_address"],
-        trust=Trust.SYMBOL if function else Trust.ADDRESS_ONLY,
+        trust=trust_of(function),
         at=item.at,
     )
     printed = fields.get("b_bt") or fields.get("b_mpi") or fields.get("b_listed")

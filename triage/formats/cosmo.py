@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from triage.formats._base import Format, Item, Region, named_signal, number, reading
+from triage.formats._base import (
+    Format,
+    Item,
+    Region,
+    failed_assertion,
+    named_signal,
+    number,
+    reading,
+)
 from triage.model.crash import Environment, ErrorRecord, Fragment, Signal
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, Trust
@@ -126,15 +134,9 @@ def _resolved(state: _State, item: Item) -> None:
 
 
 def _asserted(state: _State, item: Item) -> None:
+    fields = item.fields
     state.errors.append(
-        ErrorRecord(
-            api="libc",
-            name="assert",
-            message=f"Assertion `{item.fields['asserted']}' failed",
-            file=item.fields["assert_file"],
-            line=number(item.fields["assert_line"]),
-            at=item.at,
-        )
+        failed_assertion(fields["asserted"], fields["assert_file"], fields["assert_line"], item.at)
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field, replace
 
-from triage.formats._base import Format, Item, Region, named_signal, number, reading
+from triage.formats._base import Format, Item, Region, named_signal, number, reading, trust_of
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import Fragment, Signal
 from triage.model.stack import Frame, Thread, Trust, with_crashed
@@ -124,7 +124,7 @@ def _object(state: _State, item: Item) -> None:
         function=function,
         module=fields["object"] or None,
         address=address if address.startswith("0x") else None,
-        trust=Trust.SYMBOL if function else Trust.ADDRESS_ONLY,
+        trust=trust_of(function),
         at=item.at,
     )
     _backward(state, item, fields["o_index"], frame)

@@ -39,15 +39,7 @@ def _read(region: Region) -> Fragment:
     for item in source.items():
         if not _take(state, item):
             source.claimed.discard(item.at.line or 0)
-    threads = stacks.marked()
-    return Fragment(
-        dialect="ipython",
-        threads=threads,
-        errors=tuple(stacks.errors),
-        signal=stacks.signal,
-        signal_rank=4,
-        claimed=frozenset(source.claimed),
-    )
+    return stacks.fragment("ipython", source.claimed)
 
 
 def _take(state: _State, item: Item) -> bool:

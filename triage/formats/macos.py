@@ -10,7 +10,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from triage.formats._base import Format, Item, Region, named_signal, number, reading
+from triage.formats._base import (
+    Format,
+    Item,
+    Region,
+    failed_assertion,
+    named_signal,
+    number,
+    reading,
+)
 from triage.formats._darwin import (
     SIGNAL_RETURNS,
     described_signal,
@@ -284,15 +292,9 @@ def _cxx(state: _State, item: Item) -> None:
 
 
 def _asserted(state: _State, item: Item) -> None:
+    fields = item.fields
     state.errors.append(
-        ErrorRecord(
-            api="libc",
-            name="assert",
-            message=f"Assertion `{item.fields['asserted']}' failed",
-            file=item.fields["assert_file"],
-            line=number(item.fields["assert_line"]),
-            at=item.at,
-        )
+        failed_assertion(fields["asserted"], fields["assert_file"], fields["assert_line"], item.at)
     )
 
 

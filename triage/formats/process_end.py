@@ -11,7 +11,14 @@ import re
 from dataclasses import replace
 
 from triage.elf.signals import NUMBERS
-from triage.formats._base import Format, Item, Region, named_signal, number, reading
+from triage.formats._base import (
+    Format,
+    Item,
+    Region,
+    failed_assertion,
+    named_signal,
+    reading,
+)
 from triage.model.crash import ErrorRecord, Fragment, Signal
 from triage.text.late import late
 
@@ -159,14 +166,7 @@ def _error(item: Item) -> ErrorRecord | None:
     if item.kind in ("c_assert", "bsd_assert"):
         prefix = "assert" if item.kind == "c_assert" else "bsd"
         text = fields["assertion"] if prefix == "assert" else _unwrapped(fields["bsd_assertion"])
-        return ErrorRecord(
-            api="libc",
-            name="assert",
-            message=f"Assertion `{text}' failed",
-            file=fields[f"{prefix}_file"],
-            line=number(fields[f"{prefix}_line"]),
-            at=item.at,
-        )
+        return failed_assertion(text, fields[f"{prefix}_file"], fields[f"{prefix}_line"], item.at)
     return None
 
 

@@ -45,15 +45,7 @@ def _read(region: Region) -> Fragment:
         if not _take(state, item):
             source.claimed.discard(item.at.line or 0)
     state.flush()
-    stacks = state.stacks
-    return Fragment(
-        dialect="pytest",
-        threads=stacks.marked(),
-        errors=tuple(stacks.errors),
-        signal=stacks.signal,
-        signal_rank=4,
-        claimed=frozenset(source.claimed),
-    )
+    return state.stacks.fragment("pytest", source.claimed)
 
 
 def _take(state: _State, item: Item) -> bool:

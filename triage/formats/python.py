@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from triage.formats._base import Format, Item, Region, named_signal, number, reading
+from triage.formats._base import Format, Item, Region, named_signal, number, reading, trust_of
 from triage.formats._pylines import Stream, streams
 from triage.formats._tracebacks import Tracebacks, fatal_signal
 from triage.model.crash import ErrorRecord, Fragment, Signal
@@ -243,7 +243,7 @@ def _c_frame(state: _State, item: Item) -> bool:
             module=fields["c_module"],
             offset=fields.get("c_offset"),
             address=fields.get("c_address"),
-            trust=Trust.SYMBOL if function else Trust.ADDRESS_ONLY,
+            trust=trust_of(function),
             at=item.at,
         )
     )

@@ -47,14 +47,7 @@ def _read(region: Region) -> Fragment:
             mine = open_box or stacks.continue_message(item.text, item.at, prefixed=False)
         if not mine:
             source.claimed.discard(item.at.line or 0)
-    return Fragment(
-        dialect="rich",
-        threads=stacks.marked(),
-        errors=tuple(stacks.errors),
-        signal=stacks.signal,
-        signal_rank=4,
-        claimed=frozenset(source.claimed),
-    )
+    return stacks.fragment("rich", source.claimed)
 
 
 def _add(stacks: Tracebacks, item: Item) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from triage.formats._base import Format, Item, Region, number, reading
+from triage.formats._base import Format, Item, Region, number, reading, trust_of
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import ErrorRecord, Fragment
 from triage.model.position import Position
@@ -201,7 +201,7 @@ def _add(state: _State, index: int, name: str, address: str | None, at: Position
             index=index,
             function=function,
             address=None if address and not int(address, 16) else address,
-            trust=Trust.SYMBOL if function else Trust.ADDRESS_ONLY,
+            trust=trust_of(function),
             at=at,
         )
     )

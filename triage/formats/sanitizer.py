@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
-from triage.formats._stacks import Stacks
+from triage.formats._stacks import Stacks, first_of
 from triage.frames.symbolized import Symbolized, split_symbolized
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, Thread, Trust, with_crashed
+from triage.model.stack import Frame, Trust, with_crashed
 from triage.text.late import late
 
 _SIGNALS = {
@@ -83,7 +83,9 @@ def _read(region: Region) -> Fragment:
     if not state.errors and any(_TOMBSTONE.search(line.text) for line in region.lines):
         return Fragment(dialect="sanitizer")  # a stack without a heading that has one after all
     threads = state.stacks.threads()
-    crashed = _crashed(threads, state.ranks)
+    # That of the report that ended the program: a runtime error and a warning let it go on, and
+    # leaks are counted when it is over.
+    crashed = first_of(threads, (line for _, line in sorted(state.ranks)))
     return Fragment(
         dialect="sanitizer",
         threads=with_crashed(threads, crashed),
@@ -92,18 +94,6 @@ def _read(region: Region) -> Fragment:
         signal_rank=3,
         claimed=frozenset(source.claimed),
     )
-
-
-def _crashed(threads: tuple[Thread, ...], ranks: list[tuple[int, int]]) -> int | None:
-    """Return the first stack of the report that ended the program.
-
-    A runtime error and a warning let it go on, and leaks are counted when it is over.
-    """
-    for _, line in sorted(ranks):
-        for n, thread in enumerate(threads):
-            if thread.frames and thread.at and (thread.at.line or 0) >= line:
-                return n
-    return 0 if threads else None
 
 
 def _begin(state: _State, error: ErrorRecord, at: Position, rank: int) -> None:

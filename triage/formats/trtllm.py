@@ -6,7 +6,7 @@ printed that; and frames are numbered from 1.
 
 from __future__ import annotations
 
-from triage.formats._base import Format, Item, Region, number, reading
+from triage.formats._base import Format, Item, Region, number, reading, trust_of
 from triage.formats._stacks import Stacks
 from triage.model.crash import Engine, ErrorRecord, Fragment
 from triage.model.evidence import Evidence
@@ -76,7 +76,7 @@ def _frame(item: Item) -> Frame:
             module=fields["library"],
             offset=fields["l_offset"],
             address=fields["l_address"],
-            trust=Trust.SYMBOL if symbol else Trust.ADDRESS_ONLY,
+            trust=trust_of(symbol),
             at=item.at,
         )
     offset = number(fields.get("offset"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from triage.elf.signals import signal_name
-from triage.formats._base import Format, Item, Region, named_signal, number, reading
+from triage.formats._base import Format, Item, Region, named_signal, number, reading, trust_of
 from triage.formats._stacks import Stacks
 from triage.model.crash import Fragment, Signal
 from triage.model.stack import Frame, Trust, with_crashed
@@ -68,7 +68,7 @@ def _frame(item: Item) -> Frame:
             module=fields["module"],
             offset=fields["m_offset"],
             address=fields["m_address"],
-            trust=Trust.SYMBOL if symbol else Trust.ADDRESS_ONLY,
+            trust=trust_of(symbol),
             at=item.at,
         )
     function = None if fields["function"] in _NOWHERE else fields["function"]

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
-from triage.formats._stacks import MAX_FRAMES, Stacks
+from triage.formats._stacks import MAX_FRAMES, Stacks, first_of
 from triage.frames.symbolized import last_bracket
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, Thread, Trust, with_crashed
+from triage.model.stack import Frame, Trust, with_crashed
 from triage.text.late import late
 
 _PLACE = late(r"(?P<file>[^\n]{1,4096}):(?P<line>\d{1,9})$")
@@ -57,7 +57,8 @@ def _read(region: Region) -> Fragment:
         _HANDLERS[item.kind](state, item)
     state.stacks.finish()
     threads = state.stacks.threads()
-    crashed = _crashed(threads, state.ranks)
+    # The stack of the signal, else that of the first finding, else of the first leak.
+    crashed = first_of(threads, (line for _, line in sorted(state.ranks)))
     return Fragment(
         dialect="valgrind",
         threads=with_crashed(threads, crashed),
@@ -66,15 +67,6 @@ def _read(region: Region) -> Fragment:
         signal_rank=1,
         claimed=frozenset(source.claimed),
     )
-
-
-def _crashed(threads: tuple[Thread, ...], ranks: list[tuple[int, int]]) -> int | None:
-    """Return the stack of the signal, else that of the first finding, else of the first leak."""
-    for _, line in sorted(ranks):
-        for n, thread in enumerate(threads):
-            if thread.at and (thread.at.line or 0) >= line:
-                return n
-    return 0 if threads else None
 
 
 def _frame(state: _State, item: Item) -> None:

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from triage.formats._base import Format, Item, Region, named_signal, number, reading
+from triage.formats._base import (
+    Format,
+    Item,
+    Region,
+    failed_assertion,
+    named_signal,
+    reading,
+)
 from triage.formats._ntstatus import Exceptions, status_by_name, status_of
 from triage.model.crash import ErrorRecord, Fragment
 from triage.model.position import Position
@@ -74,17 +81,9 @@ class _Reader:
         """Return what was read."""
         found = self.found
         if self.window_at is not None:
-            expression = self.window.get("Expression")
-            found.errors.append(
-                ErrorRecord(
-                    api="libc",
-                    name="assert",
-                    message=f"Assertion `{expression}' failed" if expression else None,
-                    file=self.window.get("File"),
-                    line=number(self.window.get("Line")),
-                    at=self.window_at,
-                )
-            )
+            text = self.window.get("Expression") or None
+            file, line = self.window.get("File"), self.window.get("Line")
+            found.errors.append(failed_assertion(text, file, line, self.window_at))
         if not (found.errors or found.signal):
             return Fragment(dialect="windows_runtime")
         return Fragment(
