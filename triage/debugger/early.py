@@ -11,9 +11,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from triage.closing import Closing
 from triage.debugger.prepare import CoreRequest, Prepared, prepare
 from triage.errors import TriageError
 from triage.model.crash import Fragment
@@ -49,7 +48,7 @@ def _prepare(path: Path, request: CoreRequest, name: str | None) -> Prepared:
     return prepare(path, request, name=name)
 
 
-class EarlyRead:
+class EarlyRead(Closing):
     """One core dump that is being read; a context manager.
 
     Which variables the signatures ask about is told last, by `result`.
@@ -66,15 +65,8 @@ class EarlyRead:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the reading, whatever it is doing."""
         self._told.set()
         self._prepared.close()
 

@@ -13,9 +13,9 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
+from triage.closing import Closing
 from triage.debugger.sandbox import Sandbox
 from triage.errors import DebuggerError
 
@@ -55,7 +55,7 @@ _running_lock = threading.Lock()
 _over = threading.Event()
 
 
-class GdbProcess:
+class GdbProcess(Closing):
     """One gdb in a sandbox; a context manager.
 
     Without a `sandbox` it runs in a process group and an empty folder of its own.
@@ -83,17 +83,6 @@ class GdbProcess:
             self._folder = _new_folder()
             self.popen = _start([gdb, *_arguments(self.options)], self._folder)
             _limit(self.popen.pid, self.options)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End gdb, whatever it is doing: it can ignore every signal but this."""

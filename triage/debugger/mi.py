@@ -11,9 +11,9 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final
 
+from triage.closing import Closing
 from triage.debugger.launch import GdbProcess, expected_settings
 from triage.debugger.limits import GdbLimits, Outcome
 from triage.debugger.records import as_mapping, as_text, parse_record
@@ -52,7 +52,7 @@ class Reply:
         return as_text(self.payload.get("msg")) if self.message == "error" else None
 
 
-class MiSession:
+class MiSession(Closing):
     """A conversation with a gdb that was started; a context manager that ends it.
 
     It leaves no process behind. The limits count from the start of the session. Once one is
@@ -81,17 +81,6 @@ class MiSession:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def pid(self) -> int:

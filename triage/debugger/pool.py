@@ -19,9 +19,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
+from triage.closing import Closing
 from triage.debugger.limits import GdbLimits, Outcome
 from triage.debugger.mi import MiSession
 from triage.debugger.prepare import GdbSetup
@@ -76,7 +76,7 @@ class Lease:
         self.needed.update(path for path in libraries if _PLAIN_PATH.fullmatch(path))
 
 
-class GdbPool:
+class GdbPool(Closing):
     """The gdbs that wait for another core dump of their program; a context manager.
 
     `folder` returns a private folder, which is best on the disk that the core dumps are on.
@@ -87,15 +87,8 @@ class GdbPool:
         self._waiting: dict[_Key, Lease] = {}
         self._pins: dict[_Key, frozenset[str]] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End every gdb that waits."""
         while self._waiting:
             self._waiting.popitem()[1].session.close()
 

@@ -10,9 +10,9 @@ import os
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
+from triage.closing import Closing
 from triage.debugger.files import open_regular
 from triage.debugger.launch import GdbOptions, GdbProcess, find_gdb, path_text
 from triage.debugger.limits import GdbLimits
@@ -79,7 +79,7 @@ class GdbSetup:
 
 
 @dataclass(slots=True, kw_only=True)
-class Prepared:
+class Prepared(Closing):
     """A core dump that is ready to be read; a context manager that ends gdb.
 
     `setup` is None where gdb is not used, `started` is one that waits for its first command.
@@ -96,17 +96,6 @@ class Prepared:
     poolable: bool = False
     setup: GdbSetup | None = None
     started: GdbProcess | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End gdb, whatever it is doing."""

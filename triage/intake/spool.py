@@ -12,9 +12,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, Final
 
+from triage.closing import Closing
 from triage.errors import InputError
 
 PREFIX: Final = "clawtriage-spool-"
@@ -49,7 +49,7 @@ class Stored:
     stopped: str | None = None
 
 
-class Spool:
+class Spool(Closing):
     """A folder that nobody else may enter, made for the first file; a context manager.
 
     The folder goes with the end of the context. One that a killed process has left is removed by
@@ -62,17 +62,6 @@ class Spool:
         self._allocated = 0
         self._folder: tuple[str, int] | None = None
         self._streams: list[BinaryIO] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def store(self, stream: BinaryIO) -> Stored:
         """Write a stream into a file of its own, as far as the limits allow.
