@@ -80,8 +80,11 @@ _MERGED = re.compile(
 
 def split_prefix(text: str) -> tuple[Prefix, str]:
     """Take the columns off a line and return them with the rest."""
-    found: dict[str, Any] = {}
-    collected = False
+    return _split(text, {})
+
+
+def _split(text: str, found: dict[str, Any]) -> tuple[Prefix, str]:
+    """Take the columns off a line; what is found already counts before what they say."""
     for _ in range(_MAX_COLUMNS):
         if not _MAY_BEGIN.match(text):
             break
@@ -92,34 +95,23 @@ def split_prefix(text: str) -> tuple[Prefix, str]:
                     if value:
                         found.setdefault(key, int(value) if key in _NUMBERS else value.strip())
                 text = text[match.end() :]
-                collected = collected or collector
+                found["collected"] = found.get("collected", False) or collector
                 break
         else:
             break
-    if not found:
-        return NO_PREFIX, text
-    return Prefix(**found, collected=collected), text
+    return Prefix(**found) if found else NO_PREFIX, text
 
 
 def to_line(number: int, text: str) -> Line:
     """Return a line with its prefix split off, or the message of a collector's JSON record."""
     record = _record(text) if text.startswith("{") else None
-    prefix, rest = split_prefix(text if record is None else record[1])
-    if record is not None and record[0] != NO_PREFIX:
-        prefix = _inside(record[0], prefix)
+    columns, message = record or ({}, text)
+    prefix, rest = _split(message, columns)
     return Line(number, rest, prefix)
 
 
-def _inside(outer: Prefix, inner: Prefix) -> Prefix:
-    """Return two prefixes as one; where both say something the outer counts."""
-    names = ("time", "host", "service", "process", "pid", "rank")
-    known = {name: getattr(outer, name) for name in names}
-    both = {n: getattr(inner, n) if value is None else value for n, value in known.items()}
-    return Prefix(**both, collected=True)
-
-
-def _record(text: str) -> tuple[Prefix, str] | None:
-    """Return what a JSON record of journald, docker or a logger says; None where it is none."""
+def _record(text: str) -> tuple[dict[str, Any], str] | None:
+    """Return the columns and the message of a JSON record of journald, docker or a logger."""
     if not _RECORD.match(text):
         return None
     try:
@@ -133,14 +125,15 @@ def _record(text: str) -> tuple[Prefix, str] | None:
         return None  # the other fields say more than the message
     said = {key: value for key, value in record.items() if isinstance(value, str)}
     pid = said.get("_PID", "")
-    prefix = Prefix(
-        time=said.get("time"),
-        host=said.get("_HOSTNAME"),
-        process=said.get("SYSLOG_IDENTIFIER") or said.get("_COMM"),
-        pid=int(pid) if pid.isascii() and pid.isdigit() and len(pid) < 11 else None,
-        collected=True,
-    )
-    return prefix, clean(message.rstrip("\n"))
+    columns = {
+        "time": said.get("time"),
+        "host": said.get("_HOSTNAME"),
+        "process": said.get("SYSLOG_IDENTIFIER") or said.get("_COMM"),
+        "pid": int(pid) if pid.isascii() and pid.isdigit() and len(pid) < 11 else None,
+        "collected": True,
+    }
+    known = {key: value for key, value in columns.items() if value is not None}
+    return known, clean(message.rstrip("\n"))
 
 
 def split_record(text: str) -> list[str]:
