@@ -293,7 +293,7 @@ def _with_origins(fragment: Fragment, lines: Sequence[Line]) -> Fragment:
 
 def _without(lines: Sequence[Line], taken: set[int]) -> Sequence[Line]:
     """Return the lines with those that are spoken for made empty, so that numbers stay."""
-    return [Line(ln.number, "", ln.prefix) if ln.number in taken else ln for ln in lines]
+    return [replace(line, text="") if line.number in taken else line for line in lines]
 
 
 class Text:

@@ -22,9 +22,10 @@ from triage.intake.loaded import Loaded
 from triage.intake.spool import Spool
 from triage.model.crash import Crash
 from triage.model.position import Position
-from triage.model.report import InputKind
+from triage.model.report import Input, InputKind
 from triage.model.stack import ThreadKind
 from triage.read import ReadOptions, read, read_loaded, read_text
+from triage.text.line import Line
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -271,6 +272,20 @@ def check_positions(text: str) -> None:
     count = text.count("\n") + text.count("\r") + 1
     places = [e.at for e in crash.errors] + [f.at for t in crash.threads for f in t.frames]
     assert all(1 <= p.line <= count for p in places if p is not None)
+
+
+def test_lines_that_were_left_out_part_two_stacks_also_where_a_line_is_spoken_for() -> None:
+    """The first line behind the gap is a sanitizer's, the frames around it are gdb's."""
+    report = "==1==ERROR: AddressSanitizer: SEGV on unknown address 0x0 (pc 0x1 bp 0x1 sp 0x1 T0)"
+    texts = ["#0  one () at a.c:1", "#1  two () at a.c:2", report, "#2  three () at b.c:3"]
+    lines = tuple(
+        Line(n if n < 3 else n + 5000, text, cut_off=n in (1, 3)) for n, text in enumerate(texts, 1)
+    )
+    item = Loaded(input=Input(id=0, name="x", kind=InputKind.TEXT), lines=lines)
+    threads = read_loaded([item], ReadOptions()).crash.threads
+    assert [[f.function for f in thread.frames] for thread in threads] == [
+        ["one", "two"], ["three"],
+    ]  # fmt: skip
 
 
 class TestLoad:
