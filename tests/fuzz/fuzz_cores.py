@@ -33,12 +33,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.system import hostile
-from triage.debugger.coredump import read_core_dump
 from triage.debugger.limits import GdbLimits
 from triage.debugger.prepare import CoreRequest
 from triage.elf.image import read_image
 from triage.errors import TriageError
-from triage.model.crash import Fragment
 from triage.pipeline import Analyzer, Options
 from triage.render import RenderOptions, renderers
 
@@ -154,25 +152,10 @@ def places_of(data: bytes, kind: str) -> list[tuple[int, int, int]]:
     return header + segments + sections * 8 + contents + rest
 
 
-class _Read:
-    """A core dump that is read with limits of our own, in the form that the pipeline takes."""
-
-    def __init__(self, path: Path, binary: Path) -> None:
-        self.path = path
-        self._binary = binary
-
-    def result(self, variables: frozenset[str]) -> Fragment:
-        """Read it."""
-        limits = GdbLimits(wall=WITH_GDB / 2, cpu=int(WITH_GDB / 2), output=4 << 20)
-        request = CoreRequest(binary=self._binary, limits=limits)
-        return read_core_dump(self.path, request, input_id=0, known_variables=variables)
-
-
 def read_case(core: Path, binary: Path | None) -> tuple[str, set[str]]:
     """Read a core dump, print the report in every form, and return verdict and warnings."""
-    early = _Read(core, binary) if binary else None
-    options = Options(core=CoreRequest(binary=binary), early=early)  # type: ignore[arg-type]
-    analyzer = Analyzer(options)
+    limits = GdbLimits(wall=WITH_GDB / 2, cpu=int(WITH_GDB / 2), output=4 << 20)
+    analyzer = Analyzer(Options(core=CoreRequest(binary=binary, limits=limits)))
     report = analyzer.analyze([str(core)])
     shown = renderers()
     for form in RENDERED:
