@@ -24,6 +24,13 @@ FORMATS = ("text", "markdown", "json", "jsonl")
 _PATH = click.Path(path_type=Path)
 
 
+def _with_options(command: F, options: Sequence[Callable[[F], F]]) -> F:
+    """Add options in the order in which --help shall name them."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def shared_options(command: F) -> F:
     """Add the options of every command that analyses."""
     options = (
@@ -44,9 +51,7 @@ def shared_options(command: F) -> F:
             help="Leave secrets, home folders and prompts in the report.",
         ),
     )  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return _with_options(command, options)
 
 
 def render_options(command: F) -> F:
@@ -64,9 +69,7 @@ def render_options(command: F) -> F:
             "--color/--no-color", default=None, help="Colour (default: only on a terminal)."
         ),
     )  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return _with_options(command, options)
 
 
 def core_options(command: F) -> F:
@@ -95,9 +98,7 @@ def core_options(command: F) -> F:
             help="Run gdb with your rights, on a core dump and a program that you trust.",
         ),
     )  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return _with_options(command, options)
 
 
 def core_request(

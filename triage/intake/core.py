@@ -8,14 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from triage.errors import InputError
-from triage.intake.dumps import DUMPS, damaged, load_dump, unpacked_from
+from triage.intake.dumps import DUMPS, HEAD, load_dump, unpacked_from, unpacking
 from triage.intake.kind import classify, compression
 from triage.intake.loaded import Loaded, Source
 from triage.intake.spool import Spool
 from triage.intake.unpack import unpacked
 from triage.model.report import Input, InputKind
-
-_HEAD = 65536
 
 
 def load_core(path: Path, spool: Spool) -> Loaded:
@@ -52,29 +50,25 @@ def find_cores(folder: Path) -> list[Path]:
 def _is_core(path: Path) -> bool:
     try:
         with path.open("rb") as stream:
-            head = stream.peek(_HEAD)
+            head = stream.peek(HEAD)
             name = compression(head)
             if name is None:
                 return classify(head)[0] in DUMPS
-            with io.BufferedReader(unpacked(stream, name), _HEAD * 2) as inner:
-                return classify(inner.peek(_HEAD))[0] in DUMPS
+            with io.BufferedReader(unpacked(stream, name), HEAD * 2) as inner:
+                return classify(inner.peek(HEAD))[0] in DUMPS
     except (OSError, InputError):
         return False
 
 
 def load_open(source: Source, spool: Spool) -> Loaded:
     """Load a core dump from a file or stream that is open; raises InputError for anything else."""
-    head = source.stream.peek(_HEAD)  # type: ignore[attr-defined]
+    head = source.stream.peek(HEAD)  # type: ignore[attr-defined]
     name = compression(head)
     if name is None:
         kind = _require_dump(source, head)
         return load_dump(replace(source, input=replace(source.input, kind=kind)), kind, spool)
-    plain = unpacked(source.stream, name)
-    with io.BufferedReader(plain, _HEAD * 2) as inner:
-        start = inner.peek(_HEAD)
-        if plain.damage and not start:
-            raise damaged(source, name, plain.damage)
-        kind = _require_dump(source, start)
+    with unpacking(source, name) as (plain, inner):
+        kind = _require_dump(source, inner.peek(HEAD))
         info = replace(source.input, kind=kind)
         loaded = load_dump(replace(source, input=info, stream=inner, path=None), kind, spool)
         return unpacked_from(source, name, plain.damage, [loaded])[0]

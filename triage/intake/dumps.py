@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 from triage.errors import InputError
 from triage.intake.loaded import Loaded, Source
 from triage.intake.spool import Spool
+from triage.intake.unpack import Unpacked, unpacked
 from triage.model.report import InputKind
+
+HEAD: Final = 65536
+"""Bytes that tell what a file is."""
 
 DUMPS: Final = (InputKind.ELF_CORE, InputKind.GPU_CORE)
 
@@ -33,12 +39,19 @@ def load_dump(source: Source, kind: InputKind, spool: Spool) -> Loaded:
     )
 
 
-def damaged(source: Source, compression: str, damage: str) -> InputError:
-    """Return the error for a file of which nothing can be unpacked."""
-    return InputError(
-        f"{source.name}: damaged {compression} file: {damage}",
-        hint="fetch it again, or unpack it with the program that packed it",
-    )
+@contextmanager
+def unpacking(
+    source: Source, compression: str
+) -> Iterator[tuple[Unpacked, io.BufferedReader[Unpacked]]]:
+    """Open a packed file; raises InputError where nothing of it can be unpacked."""
+    plain = unpacked(source.stream, compression)
+    with io.BufferedReader(plain, HEAD * 2) as inner:
+        if not inner.peek(HEAD) and plain.damage:
+            raise InputError(
+                f"{source.name}: damaged {compression} file: {plain.damage}",
+                hint="fetch it again, or unpack it with the program that packed it",
+            )
+        yield plain, inner
 
 
 def unpacked_from(

@@ -14,13 +14,12 @@ from typing import BinaryIO, cast
 
 from triage.errors import InputError
 from triage.intake.archive import MAX_DEPTH, ArchiveError, Budget, LimitError, Member
-from triage.intake.dumps import DUMPS, damaged, load_dump, unpacked_from
+from triage.intake.dumps import DUMPS, HEAD, load_dump, unpacked_from, unpacking
 from triage.intake.kind import SEVEN_ZIP, classify, compression
 from triage.intake.loaded import Loaded, Source
 from triage.intake.spool import Spool
 from triage.intake.tar import read_tar
 from triage.intake.texts import Anchors, load_text
-from triage.intake.unpack import unpacked
 from triage.intake.zipped import read_zip
 from triage.model.crash import ReportWarning
 from triage.model.report import Input, InputKind
@@ -29,7 +28,6 @@ MAX_TEXT = 64 << 30
 MAX_UNPACKED = 16 << 30
 MAX_KEPT = 256 << 20
 """Bytes of lines that are kept of all the texts in an archive."""
-_HEAD = 65536
 _LINE_COST = 64  # what a line takes beside its characters
 _NAMED = 5
 _FETCH = "fetch it again, or unpack it and give the files in it"
@@ -69,7 +67,7 @@ def load(name: str, input_id: int, anchors: Anchors, spool: Spool) -> list[Loade
     with the way out, where the input cannot be read at all.
     """
     with _open(name) as raw:
-        stream = io.BufferedReader(cast("io.RawIOBase", raw), _HEAD * 2) if name == "-" else raw
+        stream = io.BufferedReader(cast("io.RawIOBase", raw), HEAD * 2) if name == "-" else raw
         size, path = _size(stream, name)
         shown = "standard input" if name == "-" else name
         info = Input(id=input_id, name=shown, kind=InputKind.UNREADABLE, size=size)
@@ -107,12 +105,8 @@ class _Loader:
         raise InputError(f"{source.name} is {looks}", hint=_way_out(looks, source.name))
 
     def _load_compressed(self, source: Source, name: str, depth: int) -> list[Loaded]:
-        plain = unpacked(source.stream, name)
-        with io.BufferedReader(plain, _HEAD * 2) as inner:
-            start = _peek(inner)
-            if plain.damage and not start:
-                raise damaged(source, name, plain.damage)
-            if compression(start):
+        with unpacking(source, name) as (plain, inner):
+            if compression(_peek(inner)):
                 raise InputError(f"{source.name} is packed twice", hint="unpack it first")
             loaded = self.load(replace(source, stream=inner, path=None), depth=depth)
             return unpacked_from(source, name, plain.damage, loaded)
@@ -218,5 +212,5 @@ def _size(stream: BinaryIO, name: str) -> tuple[int | None, Path | None]:
 
 
 def _peek(stream: BinaryIO) -> bytes:
-    peek = cast("io.BufferedReader", stream).peek(_HEAD)
-    return peek[:_HEAD]
+    peek = cast("io.BufferedReader", stream).peek(HEAD)
+    return peek[:HEAD]

@@ -12,6 +12,10 @@ from triage.model.report import Input, InputKind
 from triage.text.line import Line
 
 
+def _shown(info: Input, member: str | None) -> str:
+    return info.name if member is None else f"{member} in {info.name}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """An input, or a member of one, that is open.
@@ -27,7 +31,7 @@ class Source:
     @property
     def name(self) -> str:
         """The name that a message calls it by."""
-        return self.input.name if self.member is None else f"{self.member} in {self.input.name}"
+        return _shown(self.input, self.member)
 
     def warning(self, code: str, message: str, *, line: int | None = None) -> ReportWarning:
         """Return a warning about it."""
@@ -57,4 +61,4 @@ class Loaded:
     @property
     def name(self) -> str:
         """The name that a message calls it by."""
-        return self.input.name if self.member is None else f"{self.member} in {self.input.name}"
+        return _shown(self.input, self.member)
