@@ -12,7 +12,6 @@ from triage.elf.signals import NUMBERS
 from triage.knowledge import error_by_text
 from triage.model.crash import ErrorRecord, Fragment, Signal
 from triage.model.position import Position
-from triage.model.stack import Trust
 from triage.parse.grammar import Grammar, load_grammar
 from triage.text.line import Line
 
@@ -120,13 +119,6 @@ def number(text: str | None) -> int | None:
     except ValueError:
         return None
     return value if abs(value) < 1 << 64 else None
-
-
-def trust_of(function: str | None, place: str | int | None = None) -> Trust:
-    """Return how a frame's function must have been found; `place` is its file or its line."""
-    if not function:
-        return Trust.ADDRESS_ONLY
-    return Trust.SYMBOL if place is None else Trust.DEBUG_INFO
 
 
 def named_signal(name: str, at: Position, *, fault_address: str | None = None) -> Signal:

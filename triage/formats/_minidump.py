@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from triage.formats._base import Region, named_signal, trust_of
+from triage.formats._base import Region, named_signal
 from triage.formats._ntstatus import status_by_name, status_error, status_signal
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import (
@@ -19,7 +19,7 @@ from triage.model.crash import (
     Symbols,
 )
 from triage.model.position import Position
-from triage.model.stack import Frame, Thread
+from triage.model.stack import Frame, Thread, trust_of
 from triage.parse.json_lines import Object, read_json
 from triage.text.late import late
 

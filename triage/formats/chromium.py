@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from triage.elf.signals import SIGNALS
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._stacks import Stacks
-from triage.frames.symbolized import Symbolized, split_symbolized
+from triage.frames.symbolized import Symbolized, split_symbolized, to_frame
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, Trust, with_crashed
+from triage.model.stack import with_crashed
 from triage.text.late import late
 
 _MODULE = late(r"\s*\[(?P<module>[^\[\]\n]{1,1000})\]$")
@@ -159,21 +159,7 @@ def _frame(state: _State, item: Item, printed: int, parts: Symbolized) -> bool:
         state.stacks.finish()
         _confirm(state)
     state.kind, state.last = item.kind, printed
-    trust = Trust.DEBUG_INFO if parts.file not in (None, "??") else Trust.SYMBOL
-    state.stacks.add(
-        Frame(
-            index=printed,
-            function=parts.function,
-            file=parts.file,
-            line=parts.line,
-            column=parts.column,
-            module=parts.module,
-            offset=parts.offset,
-            address=parts.address,
-            trust=trust if parts.function else Trust.ADDRESS_ONLY,
-            at=item.at,
-        )
-    )
+    state.stacks.add(to_frame(printed, parts, item.at))
     return True
 
 

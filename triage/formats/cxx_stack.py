@@ -9,10 +9,10 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field, replace
 
-from triage.formats._base import Format, Item, Region, named_signal, number, reading, trust_of
+from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import Fragment, Signal
-from triage.model.stack import Frame, Thread, Trust, with_crashed
+from triage.model.stack import Frame, Thread, Trust, trust_of, with_crashed
 from triage.text.late import late
 
 _SIGNALS = {

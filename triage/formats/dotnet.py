@@ -6,11 +6,11 @@ it; and the word for `at` in front of a frame is in the user's language.
 
 from __future__ import annotations
 
-from triage.formats._base import Format, Item, Region, reading, trust_of
+from triage.formats._base import Format, Item, Region, reading
 from triage.formats._ntstatus import Exceptions, status_of, status_signal
 from triage.formats._ordered import OrderedStacks
 from triage.model.crash import ErrorRecord, Fragment
-from triage.model.stack import Frame
+from triage.model.stack import Frame, trust_of
 from triage.text.late import late
 
 _RANK = 3

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from triage.formats._base import Format, Item, Region, reading, trust_of
+from triage.formats._base import Format, Item, Region, reading
 from triage.formats._minidump import Report, read_json_report
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import Fragment, Module, Symbols
 from triage.model.position import Position
-from triage.model.stack import Frame, Thread
+from triage.model.stack import Frame, Thread, trust_of
 from triage.text.late import late
 
 _HEADING = late(

@@ -11,12 +11,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from triage.formats._base import Format, Item, Region, named_signal, number, reading, trust_of
+from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._pylines import Stream, streams
 from triage.formats._tracebacks import Tracebacks, fatal_signal
 from triage.model.crash import ErrorRecord, Fragment, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, Trust
+from triage.model.stack import Frame, Trust, trust_of
 from triage.text.late import late
 
 _USUAL_NAME = late(

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from triage.formats._base import Format, Item, Region, number, reading, trust_of
+from triage.formats._base import Format, Item, Region, number, reading
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import ErrorRecord, Fragment
 from triage.model.position import Position
-from triage.model.stack import Frame, Thread, Trust, with_crashed
+from triage.model.stack import Frame, Thread, Trust, trust_of, with_crashed
 from triage.text.late import late
 
 _OLD_PLACE = late(r"', ([^\s'][^\n']{0,600}?):(\d{1,9})(?::\d{1,6})?$")

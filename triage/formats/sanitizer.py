@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._stacks import Stacks, first_of
-from triage.frames.symbolized import Symbolized, split_symbolized
+from triage.frames.symbolized import Symbolized, split_symbolized, to_frame
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
-from triage.model.stack import Frame, Trust, with_crashed
+from triage.model.stack import with_crashed
 from triage.text.late import late
 
 _SIGNALS = {
@@ -234,7 +234,7 @@ def _frame(state: _State, item: Item) -> bool:
             state.stacks.begin(thread_id=thread_id, tid=None, name=name, at=at)
             state.head = None
     inlined = "inlined" in item.fields
-    state.stacks.add(_to_frame(printed + state.shift, parts, item.at, inlined=inlined))
+    state.stacks.add(to_frame(printed + state.shift, parts, item.at, inlined=inlined))
     state.shift += inlined
     state.last, state.inlined = printed, inlined
     return True
@@ -252,23 +252,6 @@ def _belongs(state: _State, printed: int, parts: Symbolized) -> bool:
     if parts.address and printed == 0 and (parts.line or parts.offset):
         return True
     return printed == 0 and state.open
-
-
-def _to_frame(index: int, parts: Symbolized, at: Position, *, inlined: bool) -> Frame:
-    trust = Trust.DEBUG_INFO if parts.file not in (None, "??") else Trust.SYMBOL
-    return Frame(
-        index=index,
-        function=parts.function,
-        file=parts.file,
-        line=parts.line,
-        column=parts.column,
-        module=parts.module,
-        offset=parts.offset,
-        address=parts.address,
-        inlined=inlined,
-        trust=trust if parts.function else Trust.ADDRESS_ONLY,
-        at=at,
-    )
 
 
 def _progress(_: _State, __: Item) -> None:

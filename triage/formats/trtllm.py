@@ -6,11 +6,11 @@ printed that; and frames are numbered from 1.
 
 from __future__ import annotations
 
-from triage.formats._base import Format, Item, Region, number, reading, trust_of
+from triage.formats._base import Format, Item, Region, number, reading
 from triage.formats._stacks import Stacks
 from triage.model.crash import Engine, ErrorRecord, Fragment
 from triage.model.evidence import Evidence
-from triage.model.stack import Frame, Trust, with_crashed
+from triage.model.stack import Frame, Trust, trust_of, with_crashed
 from triage.text.late import late
 
 _NESTED = late(r".{0,400}?\[TensorRT-LLM\]\[(?:ERROR|FATAL)\] ")

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from triage.elf.signals import signal_name
-from triage.formats._base import Format, Item, Region, named_signal, number, reading, trust_of
+from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._stacks import Stacks
 from triage.model.crash import Fragment, Signal
-from triage.model.stack import Frame, Trust, with_crashed
+from triage.model.stack import Frame, Trust, trust_of, with_crashed
 from triage.text.late import late
 
 _LIBRARY = late(r".*(?:\.so(?:\.[\d.]{1,40})?|\.dylib)$")

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from triage.formats._base import Format, Item, Region, named_signal, reading, trust_of
+from triage.formats._base import Format, Item, Region, named_signal, reading
 from triage.formats._ntstatus import FAIL_FAST, FATAL_APP_EXIT, Exceptions, status_of
 from triage.formats._ordered import OrderedStacks
 from triage.model.crash import ErrorRecord, Fragment
 from triage.model.position import Position
-from triage.model.stack import Frame, Thread
+from triage.model.stack import Frame, Thread, trust_of
 from triage.text.late import late
 
 _RANK = 1

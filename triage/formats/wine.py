@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from triage.formats._base import Format, Item, Region, reading, trust_of
+from triage.formats._base import Format, Item, Region, reading
 from triage.formats._ntstatus import Exceptions, status_of
 from triage.formats._ordered import OrderedStacks
 from triage.model.crash import Fragment
-from triage.model.stack import Frame
+from triage.model.stack import Frame, trust_of
 from triage.text.late import late
 
 _RANK = 3

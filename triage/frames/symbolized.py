@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from triage.model.position import Position
+from triage.model.stack import Frame, trust_of
 from triage.text.late import late
 
 _BUILD_ID = late(r"\s*\(BuildId: ?[0-9a-fA-F]{1,64}\)$")
@@ -43,6 +45,24 @@ class Symbolized:
     column: int | None = None
     module: str | None = None
     offset: str | None = None
+
+
+def to_frame(index: int, parts: Symbolized, at: Position, *, inlined: bool = False) -> Frame:
+    """Return the frame that is made of the parts."""
+    known = None if parts.file == "??" else parts.file
+    return Frame(
+        index=index,
+        function=parts.function,
+        file=parts.file,
+        line=parts.line,
+        column=parts.column,
+        module=parts.module,
+        offset=parts.offset,
+        address=parts.address,
+        inlined=inlined,
+        trust=trust_of(parts.function, known),
+        at=at,
+    )
 
 
 def split_symbolized(text: str) -> Symbolized:

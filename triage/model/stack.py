@@ -101,3 +101,10 @@ class ThreadGroup:
 def with_crashed(threads: Iterable[Thread], crashed: int | None) -> tuple[Thread, ...]:
     """Return the threads, the one at a place marked as crashed and no other."""
     return tuple(replace(thread, crashed=n == crashed) for n, thread in enumerate(threads))
+
+
+def trust_of(function: str | None, place: str | int | None = None) -> Trust:
+    """Return how a frame's function must have been found; `place` is its file or its line."""
+    if not function:
+        return Trust.ADDRESS_ONLY
+    return Trust.SYMBOL if place is None else Trust.DEBUG_INFO
