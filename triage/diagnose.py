@@ -51,7 +51,7 @@ class Diagnosed:
 
 def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
     """Return what is concluded from a crash."""
-    facts = Facts(crash)
+    facts = Facts(crash, knowledge.engines())
     families = knowledge.families()
     matches = _matches(facts, knowledge)
     diagnoses = tuple(_diagnosis(match, facts, families) for match in matches)
