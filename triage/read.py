@@ -24,6 +24,7 @@ from triage.model.stack import Thread
 from triage.text.decode import clean
 from triage.text.line import NO_PREFIX, Line
 from triage.text.locate import runs
+from triage.text.mention import is_mention, quotes_first
 from triage.text.prefix import to_line
 from triage.text.renumber import renumbered
 from triage.text.streams import separate
@@ -265,7 +266,25 @@ def _read_format(
         else:
             fragment = form.read(Region(tuple(part), *source))
         span = (min(line.number for line in part), max(line.number for line in part))
-        yield _with_origins(replace(fragment, span=span), part)
+        yield _with_origins(_without_mentions(replace(fragment, span=span), part), part)
+
+
+def _without_mentions(fragment: Fragment, lines: Sequence[Line]) -> Fragment:
+    """Return the fragment without what a sentence only quotes."""
+    if not fragment.errors and not fragment.signal:
+        return fragment
+    texts = {line.number: line.text for line in lines if "`" in line.text or '"' in line.text}
+    if not texts:
+        return fragment
+    errors = tuple(
+        e
+        for e in fragment.errors
+        if not is_mention(texts.get(e.at.line or 0, "") if e.at else "", e.message or e.name or "")
+    )
+    signal = fragment.signal
+    if signal and signal.at and quotes_first(texts.get(signal.at.line or 0, "")):
+        signal = None
+    return replace(fragment, errors=errors, signal=signal)
 
 
 def _counted(lines: Sequence[Line]) -> tuple[Line, ...]:
