@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, islice
@@ -330,19 +330,32 @@ class Text:
         """Tell whether any of some literals may be in the text."""
         return any(looked_for(literal) in self._places for literal in literals)
 
-    def rows(self, literals: Iterable[str]) -> list[int]:
-        """Return, in order, the rows in which any of some literals may be, in whatever case."""
-        places: set[int] = set()
-        for literal in literals:
-            ends = self._places.get(looked_for(literal, any_case=True), ())
-            places.update(end - 1 for end in ends)
-        return rows_of(sorted(places), self._starts)
+    def rows(self, beginnings: Mapping[bytes, Sequence[str]]) -> dict[int, set[str]]:
+        """Return the rows in which literals are, in whatever case, and which may be in each.
+
+        `beginnings` has the literals by the part that was looked for.
+        """
+        found: dict[int, set[str]] = {}
+        for beginning, ends in self._places.items():
+            for literals in (beginnings[beginning],) if beginning in beginnings else ():
+                for row in rows_of([end - 1 for end in ends], self._starts):
+                    found.setdefault(row, set()).update(literals)
+        return dict(sorted(found.items()))
+
+
+@lru_cache(maxsize=8)
+def _beginnings(literals: tuple[str, ...]) -> Mapping[bytes, Sequence[str]]:
+    found: dict[bytes, list[str]] = {}
+    for literal in literals:
+        found.setdefault(looked_for(literal, any_case=True), []).append(literal)
+    return found
 
 
 def _log_lines(text: Text, literals: tuple[str, ...], item: Loaded) -> Iterator[LogLine]:
-    for row in text.rows(literals):
+    for row, possible in text.rows(_beginnings(literals)).items():
         line = text.lines[row]
         lower = line.text.lower()
-        if any(literal in lower for literal in literals):
+        found = frozenset(literal for literal in possible if literal in lower)
+        if found:
             at = Position(input=item.input.id, line=line.number, member=item.member)
-            yield LogLine(text=line.text, at=at)
+            yield LogLine(text=line.text, at=at, literals=found)

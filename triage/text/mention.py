@@ -10,6 +10,8 @@ _WORDS_BEHIND = re.compile(r"(?:,? [A-Za-z'’-]{1,40}){2}")
 _SENTENCE_BEHIND = re.compile(r"(?:,? [A-Za-z'’-]{1,40}){4}")
 _WORD = re.compile(r"[A-Za-z]{2}")
 _LEAST_WORDS = 3
+_LISTED = re.compile(r"(?:[-*+>] |#{1,6} |//|#define )")
+_SPAN = re.compile(r"`[^`\n ]{1,200} [^`\n]{1,400}`")
 
 
 def is_mention(line: str, said: str) -> bool:
@@ -52,3 +54,15 @@ def _in_quotes(line: str, at: int) -> bool:
         and _WORDS_BEFORE.fullmatch(before) is not None
         and _WORDS_BEHIND.match(line, end + 1) is not None
     )
+
+
+def is_written(line: str) -> bool:
+    """Tell whether a line is source code, Markdown or part of a patch, which no failure prints."""
+    line = line[:_MAX_LINE].strip()
+    if not line:
+        return False
+    if line[-1] in ";{}\\" and '"' in line and ("(" in line or "=" in line):
+        return True
+    if _LISTED.match(line) or (line[0] == "|" and line[-1] == "|"):
+        return True
+    return _SPAN.search(line) is not None and line.count("`") % 2 == 0
