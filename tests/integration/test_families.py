@@ -39,6 +39,12 @@ CASES = {
         "  what():  vk::Queue::submit: ErrorDeviceLost",
         "HW Exception by GPU node-1 (Agent handle: 0x5d90) reason :GPU Hang\nAborted (core dumped)",
         "CUDA error: uncorrectable ECC error encountered",
+        "libc++abi: terminating due to uncaught exception of type std::runtime_error: [METAL] Command "
+        "buffer execution failed: Caused GPU Timeout Error "
+        "(00000002:kIOGPUCommandBufferCallbackErrorTimeout)",
+        "[ 84.3] NVRM: Xid (PCI:0000:c1:00): 119, pid=1, name=x, Timeout after 45s of waiting for RPC "
+        "response from GPU0 GSP!",
+        "CUDA error 999 at ggml-cuda.cu:100: unknown error",
     ],
     "gpu-out-of-memory": [
         "ggml_backend_cuda_buffer_type_alloc_buffer: allocating 9216.00 MiB on device 0: cudaMalloc "
@@ -64,6 +70,7 @@ CASES = {
         "memory: you tried to allocate 34359738368 bytes. Error code 12 (Cannot allocate memory)",
         "RuntimeError: DataLoader worker (pid 71) is killed by signal: Bus error. It is possible that "
         "dataloader's workers are out of shared memory. Please try to raise your shared memory limit.",
+        "Error: llama runner process has terminated: signal: killed",
         "Error: model requires more system memory (41.2 GiB) than is available (23.0 GiB)",
     ],
     "arch-not-supported": [
@@ -79,6 +86,7 @@ CASES = {
         "Thread 1 \"main\" received signal SIGILL, Illegal instruction.\n"
         "#0  0x0000555555 in ggml_vec_dot_q4_0_q8_0 () from libggml-cpu.so\n"
         "#1  0x0000555556 in ggml_compute_forward_mul_mat () from libggml-cpu.so",
+        "Error: llama runner process has terminated: exit status 0xc000001d",
         "ValueError: Bfloat16 is only supported on GPUs with compute capability of at least 8.0. Your "
         "Tesla T4 GPU has compute capability 7.5.",
     ],
@@ -121,6 +129,9 @@ CASES = {
         "CUDA error: the provided PTX was compiled with an unsupported toolchain.",
         "nvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.4, please update "
         "your driver to a newer version, or use an earlier cuda container: unknown.",
+        "thread 'main' panicked at core.rs:252:76:\ncalled `Result::unwrap()` on an `Err` value: "
+        'DriverError(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, "the provided PTX was compiled with an '
+        'unsupported toolchain.")',
         "RuntimeError: The NVIDIA driver on your system is too old (found version 11040).",
     ],
     "container-without-gpu": [
@@ -135,6 +146,7 @@ CASES = {
         "file: No such file or directory",
         "ImportError: /x/flash_attn_2_cuda.so: undefined symbol: _ZN3c105ErrorC2ENS_",
         "ModuleNotFoundError: No module named 'flash_attn'",
+        "Error: llama runner process has terminated: exit status 0xc0000139",
         "dyld[881]: Library not loaded: @rpath/libllama.dylib",
     ],
     "flash-attention-unsupported": [

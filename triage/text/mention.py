@@ -17,6 +17,7 @@ _FAILURE = re.compile(
     r"|(?:Runtime |Fatal |fatal |internal )?[Ee]rror: |ERROR: |FATAL: |fatal: |panic: |runtime: "
     r"|Triton Error |dyld\[|[\w.]{1,60}\(\d{1,10},0x[0-9a-f]{1,16}\) malloc: "
     r"|[\w./+-]{1,200}: (?:fatal )?error(?::| while| loading) "
+    r"|(?:[\w.]{1,60}: )?error loading model: "
     r"|(?:llama|ggml|whisper|clip|gguf)_\w{1,60}: (?:error|failed|invalid|V cache) )"
 )
 _SPAN = re.compile(r"`[^`\n ]{1,200} [^`\n]{1,400}`")
