@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 _MAX_LINE = 4_000
-_WORDS_BEFORE = re.compile(r"[A-Za-z][A-Za-z ,.'’()-]* ")
-_WORDS_BEHIND = re.compile(r"(?:,? [A-Za-z'’-]{1,40}){2}")
-_SENTENCE_BEHIND = re.compile(r"(?:,? [A-Za-z'’-]{1,40}){4}")
+_WORDS_BEFORE = re.compile(r"[A-Za-z][A-Za-z ,.'\u2019()-]* ")
+_WORDS_BEHIND = re.compile(r"(?:,? [A-Za-z'\u2019-]{1,40}){2}")
+_SENTENCE_BEHIND = re.compile(r"(?:,? [A-Za-z'\u2019-]{1,40}){4}")
 _WORD = re.compile(r"[A-Za-z]{2}")
 _LEAST_WORDS = 3
 _LISTED = re.compile(r"(?:[-*+>] |#{1,6} |//|#define )")
