@@ -6,7 +6,8 @@ to be tried always.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from math import log2
 
 from triage.signatures.facts import ENDS, pieces_of, words_of
 from triage.signatures.fields import FieldType, Op
@@ -15,30 +16,45 @@ from triage.signatures.rule import Condition, Rule, Signature, Test, Value, plai
 from triage.text.glob import literal_ends, literal_words
 
 _GOOD_LENGTH = 12
+_SHARING = 2  # letters that a word has to be longer for when twice as many share it
 _OPEN = ("variable", "option")
 # Every crash has such words, so they find nothing.
 _COMMON = frozenset({"host", "gpu", "cause", "unclear", "consequence", "linux", "cuda", "x86_64"})
 
 
-def signature_anchors(signature: Signature) -> frozenset[str]:
-    """Return the anchors of a signature: those of its best test, none where it has none."""
-    return condition_anchors(signature.when)
+def signature_anchors(
+    signature: Signature, shared: Mapping[str, int] | None = None
+) -> frozenset[str]:
+    """Return the anchors of a signature: those of its best test, none where it has none.
+
+    `shared` tells how many signatures could have an anchor; what few have finds fewer.
+    """
+    return condition_anchors(signature.when, shared or {})
 
 
-def condition_anchors(conditions: Iterable[Condition]) -> frozenset[str]:
+def possible_anchors(signature: Signature) -> frozenset[str]:
+    """Return all that could be anchors of a signature."""
+    plain = plain_conditions(signature.when)
+    words = (w for c in plain for test in c.tests for option in _options(test) for w in option)
+    return frozenset().union(*words)
+
+
+def condition_anchors(conditions: Iterable[Condition], shared: Mapping[str, int]) -> frozenset[str]:
     """Return the best set of anchors that conditions have which must all hold."""
-    choices = [anchors for c in conditions for anchors in _choices(c) if anchors]
-    return max(choices, key=_worth, default=frozenset())
+    choices = [anchors for c in conditions for anchors in _choices(c, shared) if anchors]
+    return max(choices, key=lambda anchors: _worth(anchors, shared), default=frozenset())
 
 
-def _choices(condition: Condition) -> Iterable[frozenset[str]]:
+def _choices(condition: Condition, shared: Mapping[str, int]) -> Iterable[frozenset[str]]:
     """Yield sets of anchors that would do for one condition; of alternatives each needs its own."""
     if condition.options:
-        sets = [condition_anchors([option]) for option in condition.options]
+        sets = [condition_anchors([option], shared) for option in condition.options]
         if all(sets):
             yield frozenset().union(*sets)
     for test in condition.tests:
-        yield from _test_anchors(test)
+        for option in _options(test):
+            if option and all(option):
+                yield frozenset(max(words, key=lambda w: (_rate(w, shared), w)) for words in option)
 
 
 def log_literals(conditions: Iterable[Condition]) -> frozenset[str]:
@@ -71,57 +87,57 @@ def rule_conditions(rules: Iterable[Rule]) -> tuple[Condition, ...]:
     return tuple(condition for rule in rules for condition in rule.when)
 
 
-def _test_anchors(test: Test) -> Iterable[frozenset[str]]:
-    """Yield sets of words such that every value the test holds for contains one of each."""
+def _options(test: Test) -> Iterator[tuple[frozenset[str], ...]]:
+    """Yield sets of words: what the test holds for has a word of each, whichever is chosen."""
     if test.thing in _OPEN:
-        yield _best_word(words_of(test.name))
-    if test.thing == "log" and test.op in (Op.FITS, Op.REGEX):
-        literals = [value_literal(test.op, str(value)) for value in test.values]
-        if all(len(literal) >= MIN_LITERAL for literal in literals):
-            yield frozenset(f"={literal}" for literal in literals)
-    elif test.thing == "log":
-        return
+        yield (frozenset(words_of(test.name)),)
+    if test.thing == "log":
+        if test.op in (Op.FITS, Op.REGEX):
+            yield tuple(_literal(test.op, str(value)) for value in test.values)
     elif test.op is Op.SEQUENCE:
         for pattern in test.values:
-            yield _best_word(_text_words(str(pattern)))
+            yield (_text_words(str(pattern)),)
     elif test.op is Op.REGEX:
-        yield _best_word(_text_words(f"*{value_literal(test.op, str(test.values[0]))}*"))
+        yield (_text_words(f"*{value_literal(test.op, str(test.values[0]))}*"),)
     elif test.op is Op.FITS:
-        words = [_pattern_words(value, test.type) for value in test.values]
-        if all(words):
-            yield frozenset().union(*(_best_word(w) for w in words))
+        yield tuple(_pattern_words(value, test.type) for value in test.values)
 
 
-def _pattern_words(value: Value, kind: FieldType) -> Iterable[str]:
+def _literal(op: Op, value: str) -> frozenset[str]:
+    literal = value_literal(op, value)
+    return frozenset({f"={literal}"} if len(literal) >= MIN_LITERAL else ())
+
+
+def _pattern_words(value: Value, kind: FieldType) -> frozenset[str]:
     if isinstance(value, str):
         return _text_words(value)
     # The sign of a number is no part of a word: -5 is found by 5.
-    return (str(abs(value)),) if kind is FieldType.NUMBER and isinstance(value, int) else ()
+    number = kind is FieldType.NUMBER and isinstance(value, int)
+    return frozenset({str(abs(value))} if number else ())
 
 
 def _text_words(pattern: str) -> frozenset[str]:
     """Return the words of a pattern, and what there is of those that may go on in a text."""
     begins, ends, inner = literal_ends(pattern)
     return literal_words(pattern).union(
-        (f"^{word[:ENDS]}" for word in begins if len(word) >= ENDS),
-        (f"${word[-ENDS:]}" for word in ends if len(word) >= ENDS),
+        (f"^{word[:length]}" for word in begins if (length := _longest(word))),
+        (f"${word[-length:]}" for word in ends if (length := _longest(word))),
         *map(pieces_of, inner),
     )
 
 
-def _best_word(words: Iterable[str]) -> frozenset[str]:
-    best = max(words, key=lambda word: (_length(word), word), default=None)
-    return frozenset({best}) if best else frozenset()
+def _longest(word: str) -> int:
+    return max((length for length in ENDS if length <= len(word)), default=0)
 
 
-def _worth(anchors: frozenset[str]) -> tuple[int, int, list[str]]:
-    """Return how rarely an anchor set will be found where it should not: long words, few."""
-    return min(_length(word) for word in anchors), -len(anchors), sorted(anchors)
+def _worth(anchors: frozenset[str], shared: Mapping[str, int]) -> tuple[float, int, list[str]]:
+    """Return how rarely an anchor set will be found where it should not: rare words, few."""
+    return min(_rate(word, shared) for word in anchors), -len(anchors), sorted(anchors)
 
 
-def _length(word: str) -> int:
+def _rate(word: str, shared: Mapping[str, int]) -> float:
+    """Return how telling a word is: a long one, that few signatures could be found by."""
     if word in _COMMON:
-        return 0
-    if word[0] == "=":
-        return _GOOD_LENGTH + 1
-    return min(len(word), _GOOD_LENGTH)
+        return -_GOOD_LENGTH
+    length = _GOOD_LENGTH + 1 if word[0] == "=" else min(len(word), _GOOD_LENGTH)
+    return length - _SHARING * log2(shared.get(word, 1))

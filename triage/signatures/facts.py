@@ -17,8 +17,8 @@ from triage.signatures.rule import EngineRule
 
 Value = str | int | float | None
 _WORD = re.compile(r"\w+")
-ENDS = 4
-"""Characters of a word's beginning and end that anchors are made of."""
+ENDS = (4, 8, 12, 16)
+"""Lengths of the beginnings and ends of words that anchors are made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +105,7 @@ class Facts:
         """
         if self._words is None:
             words = {word for text in self._texts() for word in words_of(text)}
-            long = [word for word in words if len(word) >= ENDS]
-            words.update([f"^{word[:ENDS]}" for word in long])
-            words.update([f"${word[-ENDS:]}" for word in long])
-            words.update(piece for word in long for piece in pieces_of(word))
+            words.update([part for word in words for part in parts_of(word)])
             words.update(f"={literal}" for literal in self._by_literal or ())
             self._words = frozenset(words)
         return self._words
@@ -168,14 +165,25 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=16_384)  # the same words come back in every crash of a program
+def parts_of(word: str) -> tuple[str, ...]:
+    """Return the beginnings, ends and pieces of a word, as they are marked in anchors."""
+    lengths = [length for length in ENDS if length <= len(word)]
+    return (
+        *(f"^{word[:length]}" for length in lengths),
+        *(f"${word[-length:]}" for length in lengths),
+        *pieces_of(word),
+    )
+
+
 def pieces_of(word: str) -> tuple[str, ...]:
     """Return some of the pieces of a word, chosen by their own letters alone.
 
     So what is chosen of a word is chosen of every longer word that it is in.
     """
-    pieces = (word[n : n + ENDS] for n in range(len(word) - ENDS + 1))
-    return tuple(f"~{piece}" for piece in pieces if crc32(piece.encode(errors="replace")) % 4 == 0)
+    size = ENDS[0]
+    pieces = (word[n : n + size] for n in range(len(word) - size + 1))
+    return tuple(f"~{piece}" for piece in pieces if crc32(piece.encode(errors="replace")) % 2 == 0)
 
 
 def _known(source: object, kind: str) -> dict[str, Value]:

@@ -8,15 +8,22 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from triage import __version__
-from triage.signatures.anchors import log_literals, rule_conditions, signature_anchors, variables
+from triage.signatures.anchors import (
+    log_literals,
+    possible_anchors,
+    rule_conditions,
+    signature_anchors,
+    variables,
+)
 from triage.signatures.pack import Source, build_pack, read_tables
 from triage.signatures.rule import Condition, Pack
 
-SCHEMA = 2
+SCHEMA = 3
 APPLICATION_ID = 0x434C5457
 TABLES = ("meta", "signature", "anchor", "family", "engine", "log_literal", "variable")
 
@@ -81,8 +88,9 @@ def _fill(
 
 def _anchors(pack: Pack) -> Iterable[tuple[str, str]]:
     """Yield the anchors of each signature; an empty word for one that is always tried."""
+    shared = Counter(word for s in pack.signatures for word in possible_anchors(s))
     for signature in pack.signatures:
-        for word in sorted(signature_anchors(signature)) or [""]:
+        for word in sorted(signature_anchors(signature, shared)) or [""]:
             yield word, signature.id
 
 

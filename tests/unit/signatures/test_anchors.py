@@ -23,7 +23,7 @@ from triage.text.glob import glob_match, literal_words
 
 
 def _anchors(*tables) -> frozenset[str]:
-    return condition_anchors(build_conditions(tables))
+    return condition_anchors(build_conditions(tables), {})
 
 
 def test_the_longest_word_is_the_anchor() -> None:
@@ -40,6 +40,12 @@ def test_the_longest_word_is_the_anchor() -> None:
 def test_the_best_condition_gives_the_anchors() -> None:
     found = _anchors({"error": {"api": "cuda"}}, {"frame": {"function": ["remap_kernel", "remap"]}})
     assert found == {"remap_kernel", "remap"}
+
+
+def test_what_few_signatures_share_is_better() -> None:
+    rule = build_conditions([{"error": {"message": "*shared context ab12*"}}])
+    assert condition_anchors(rule, {}) == {"context"}
+    assert condition_anchors(rule, {"context": 64}) == {"^ab12"}
 
 
 def test_each_alternative_needs_an_anchor() -> None:
@@ -106,7 +112,7 @@ def test_the_words_of_a_function_are_those_of_all_its_forms() -> None:
     facts = Facts(Crash(threads=(Thread(frames=(frame,)),), crashed_thread=0))
     rule = build_conditions([{"frame": {"function": "loadmodel"}}])
     assert match_all(rule, facts, 0.9) is not None
-    assert condition_anchors(rule) <= facts.words()
+    assert condition_anchors(rule, {}) <= facts.words()
 
 
 _CHARS = st.sampled_from("abAB_19:. *-İßﬁ(<>")
