@@ -8,23 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from triage.formats._base import number
 from triage.formats._stacks import Stacks
+from triage.gpucore.exceptions import NUMBERS
 from triage.model.crash import ErrorRecord, Gpu, Role
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Trust
 from triage.text.late import late
 
 _EXCEPTION = late(r"CUDA_EXCEPTION_(\d{1,3})$")
-_EXCEPTIONS: Final = {
-    "Lane Illegal Address": 1, "Lane User Stack Overflow": 2, "Device Hardware Stack Overflow": 3,
-    "Warp Illegal Instruction": 4, "Warp Out-of-range Address": 5, "Warp Misaligned Address": 6,
-    "Warp Invalid Address Space": 7, "Warp Invalid PC": 8, "Warp Hardware Stack Overflow": 9,
-    "Device Illegal Address": 10, "Lane Misaligned Address": 11, "Warp Assert": 12,
-    "Lane Syscall Error": 13, "Warp Illegal Address": 14,
-}  # fmt: skip
 _DEVICE_CLONE = late(r"\s*\[clone (?P<kernel>[^\]]{1,2000})\]$")
 _CALLED = late(r"(?P<function>[^\n(]{1,2000})")
 
@@ -188,5 +181,5 @@ class Device:
 
 def _with_number(error: ErrorRecord) -> ErrorRecord:
     """Give an exception that is known by its words alone, as in a GPU core, its number."""
-    code = _EXCEPTIONS.get(error.message or "")
+    code = NUMBERS.get(error.message or "")
     return replace(error, code=code, name=f"CUDA_EXCEPTION_{code}") if code else error
