@@ -19,8 +19,8 @@ from typing import Final, NamedTuple
 
 from triage.gpucore.budget import Budget
 from triage.gpucore.cubin import Cubin
-from triage.gpucore.lineheader import LineHeader, Units
 from triage.gpucore.leb import Reader
+from triage.gpucore.lineheader import LineHeader, Units
 
 _MAX_INLINED: Final = 32
 _MAX_TRIED: Final = 16
@@ -67,11 +67,6 @@ class LineTable:
         self._budget = budget
         self._starts: list[tuple[int, int]] | None = None
         self._read: dict[int, _Sequence | None] = {}
-
-    @property
-    def empty(self) -> bool:
-        """Tell whether there is no line table."""
-        return not self._lines
 
     def places(self, pc: int) -> tuple[Place, ...]:
         """Return the places in the source of an address, from the innermost inlined call out."""

@@ -49,7 +49,7 @@ _WANTED: Final = frozenset({_STRINGS, *(_USER + kind for kind in Kind)})
 class Section(NamedTuple):
     """One section; `link` is its parent's section and `info` the row there that it belongs to."""
 
-    index: int
+    number: int
     offset: int
     size: int
     link: int
@@ -84,7 +84,7 @@ class Sections:
             for each, sections in self.by_kind.items():
                 for section in sections:
                     self._children.setdefault((each, section.link, section.info), section)
-        return self._children.get((kind, parent.index, row))
+        return self._children.get((kind, parent.number, row))
 
 
 def is_gpu_core(header: Header | None) -> bool:
@@ -138,7 +138,7 @@ def read_sections(stream: BinaryIO, header: Header) -> Sections:
 def _keep(sections: Sections, kind: int, section: Section, names: int) -> None:
     if kind != _STRINGS:
         sections.by_kind.setdefault(kind - _USER, []).append(section)
-    elif sections.strings is None or sections.strings.index == names:
+    elif sections.strings is None or sections.strings.number == names:
         sections.strings = section
 
 

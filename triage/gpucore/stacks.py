@@ -29,7 +29,8 @@ class StackMaker:
         if len(codes) == 2 and codes[0][1].start == codes[1][1].start is not None:
             # The lane ran on in the function that raised the exception.
             del codes[1]
-        codes += [self._code(pc - 1, grid, shown=pc) for pc in where.returns if pc]
+        # A return address may be the first of another line: the call stands before it.
+        codes += [(pc, self._code(pc - 1, grid)[1]) for pc in where.returns if pc]
         return Thread(
             kind=ThreadKind.GPU,
             frames=self._frames(codes, grid),
@@ -68,13 +69,17 @@ class StackMaker:
         found = same or grids
         return found[0] if len(found) == 1 else None
 
-    def _code(self, pc: int, grid: Grid | None, shown: int | None = None) -> tuple[int, Code]:
+    def _code(self, pc: int, grid: Grid | None) -> tuple[int, Code]:
         hint = self._state.modules.get(grid.module) if grid else None
-        return (pc if shown is None else shown), self._symbols.code(pc, hint)
+        return pc, self._symbols.code(pc, hint)
 
     def _frames(self, codes: list[tuple[int, Code]], grid: Grid | None) -> tuple[Frame, ...]:
         """Return the frames of some addresses; the outermost is the kernel with its launch."""
-        frames = [self._frame(named, pc) for pc, code in codes for named in code.calls]
+        frames = [
+            self._frame(named, pc, None if named.inlined else code.start)
+            for pc, code in codes
+            for named in code.calls
+        ]
         if grid is not None:
             self._add_kernel(frames, grid, codes[-1][1].kernel if codes else None)
         return tuple(replace(frame, index=n) for n, frame in enumerate(frames))
@@ -99,13 +104,13 @@ class StackMaker:
             )
         )
 
-    def _frame(self, named: Named, pc: int) -> Frame:
+    def _frame(self, named: Named, pc: int, start: int | None) -> Frame:
         return Frame(
             index=0,
             function=named.function,
             file=named.file,
             line=named.line,
-            offset=None if named.offset is None else hex(named.offset),
+            offset=None if start is None else hex(pc - start),
             address=hex(pc),
             inlined=named.inlined,
             kind=FrameKind.GPU,

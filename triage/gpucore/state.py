@@ -155,11 +155,11 @@ class StateReader:
         """Read the blocks of a multiprocessor; tell whether a lane of theirs has an exception."""
         raised = False
         for row, block in enumerate(self._rows(tables.BLOCKS, section)):
-            unit = _Unit(device, sm, block, section.index << 16 | row)
+            unit = _Unit(device, sm, block, section.number << 16 | row)
             warps = self._sections.child(Kind.WARPS, section, row)
             for n, warp in enumerate(self._rows(tables.WARPS, warps)):
-                lanes = warps and self._sections.child(Kind.LANES, warps, n)
-                raised |= bool(lanes) and self._warp(unit, warp, lanes)
+                lanes = self._sections.child(Kind.LANES, warps, n) if warps else None
+                raised |= lanes is not None and self._warp(unit, warp, lanes)
         return raised
 
     def _warp(self, unit: _Unit, warp: Warp, section: Section) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from triage.frames.demangle import demangle
+from triage.frames.names import plain_name
 from triage.gpucore.budget import Budget
 from triage.gpucore.cubin import Cubin
 from triage.gpucore.lines import LineTable
@@ -19,26 +19,24 @@ _NUMBERED = late(r"__internal_\d{1,4}_\$(?=.)")
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """One call that an address stands for.
-
-    `offset` is how far the address is into the function, None for one that was inlined.
-    """
+    """One call that an address stands for."""
 
     function: str | None
     file: str | None = None
     line: int | None = None
     inlined: bool = False
-    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """An address and all that is known of it; `kernel` names the one that a function is inside."""
+    """An address and all that is known of it.
+
+    `start` is where its function begins; `kernel` names the one that the function is inside.
+    """
 
     calls: tuple[Named, ...]
     start: int | None = None
     kernel: str | None = None
-    has_lines: bool = False
 
 
 def split_symbol(symbol: str) -> tuple[str | None, str]:
@@ -51,7 +49,7 @@ def split_symbol(symbol: str) -> tuple[str | None, str]:
 
 def readable(symbol: str) -> str:
     """Return a symbol's name as people write it."""
-    return demangle(symbol) or symbol
+    return plain_name(symbol) or symbol
 
 
 class Symbols:
@@ -60,7 +58,7 @@ class Symbols:
     def __init__(self, stream: BinaryIO, cubins: list[Section]) -> None:
         self._budget = Budget()
         self._cubins = [Cubin(stream, s, self._budget) for s in cubins[:MAX_CUBINS]]
-        self._by_section = {s.index: c for s, c in zip(cubins, self._cubins, strict=False)}
+        self._by_section = {s.number: c for s, c in zip(cubins, self._cubins, strict=False)}
         self._tables: dict[Cubin, LineTable] = {}
         self._known: dict[int, Code] = {}
         self._last = self._cubins[0] if self._cubins else None
@@ -80,7 +78,7 @@ class Symbols:
     def _cubin(self, pc: int, hint: Section | None) -> Cubin | None:
         if not pc:
             return None
-        hinted = self._by_section.get(hint.index) if hint else None
+        hinted = self._by_section.get(hint.number) if hint else None
         for cubin in (hinted, self._last):
             if cubin is not None and cubin.holds(pc):
                 return cubin
@@ -99,7 +97,6 @@ class Symbols:
             self._tables[cubin] = LineTable(cubin, self._budget)
         table = self._tables[cubin]
         places = table.places(pc)
-        offset = pc - function.address
         calls = []
         for n, place in enumerate(places):
             last = n == len(places) - 1
@@ -110,12 +107,10 @@ class Symbols:
                     file=place.file,
                     line=place.line if 0 < place.line < 1 << 31 else None,
                     inlined=not last,
-                    offset=offset if last else None,
                 )
             )
         return Code(
-            calls=tuple(calls) or (Named(readable(symbol), offset=offset),),
+            calls=tuple(calls) or (Named(readable(symbol)),),
             start=function.address,
             kernel=readable(kernel) if kernel else None,
-            has_lines=not table.empty,
         )
