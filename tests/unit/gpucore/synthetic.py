@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from triage.gpucore.sections import Kind
 
@@ -137,3 +138,19 @@ def full(sms: int, warps: int) -> bytes:
             for s in range(sms)
         ]
     )  # fmt: skip
+
+
+def write_with_memory(path: Path, data: bytes, size: int) -> Path:
+    """Write a core dump that also holds `size` bytes of the device's memory, all a hole."""
+    (at,) = struct.unpack_from("<Q", data, 40)
+    (count,) = struct.unpack_from("<H", data, 60)
+    memory = struct.pack("<IIQQQQIIQQ", 0, 0x8000_0002, 0, 0x7F00_0000_0000, at, size, 0, 0, 0, 0)
+    with path.open("wb") as stream:
+        stream.write(data[:at])
+        stream.seek(at + size)
+        stream.write(data[at : at + 64 * count] + memory)
+        stream.seek(40)
+        stream.write(struct.pack("<Q", at + size))
+        stream.seek(60)
+        stream.write(struct.pack("<H", count + 1))
+    return path

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.gpucore.synthetic import write_with_memory
 from triage.errors import InputError
 from triage.gpucore.sections import Kind
 from triage.model.crash import Fragment
@@ -258,3 +259,15 @@ def test_reading_does_not_touch_memory(core, fragment_of):
     stream = Counting(data)
     read_gpu_core(stream, len(data), 0)
     assert stream.taken < 2 << 20 < 20 << 20 < len(data)
+
+
+def test_all_of_the_devices_memory_costs_nothing(core, fragment_of, tmp_path):
+    from triage.gpucore.fragment import read_gpu_core
+
+    data = core(NAME)
+    path = write_with_memory(tmp_path / "large.nvcudmp", data, 8 << 30)
+    start = time.perf_counter()
+    with path.open("rb") as stream:
+        found = read_gpu_core(stream, path.stat().st_size, 0)
+    assert time.perf_counter() - start < 2
+    assert found == fragment_of(data)
