@@ -20,7 +20,8 @@ CORE = RECORDINGS / "gpu-cores" / "scatter.rel.nvcudmp.xz"
 def run(*arguments: object, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "triage.cli.main", *map(str, arguments)],
-        cwd=ROOT, env={**os.environ, "COLUMNS": "100"}, capture_output=True, input=stdin, check=False,
+        cwd=ROOT, env={**os.environ, "COLUMNS": "100"},
+        capture_output=True, input=stdin, check=False,
     )  # fmt: skip
 
 
