@@ -91,6 +91,17 @@ def test_cut_off(plain: Path, tmp_path: Path):
     assert found["inputs"][0]["truncated"]
 
 
+def test_of_another_form_beside_a_log(plain: Path, tmp_path: Path):
+    """A GPU core of 32 bits, which no driver writes, does not hold up the rest."""
+    path = tmp_path / "gpu.nvcudmp"
+    data = bytearray(plain.read_bytes())
+    data[4] = 1
+    path.write_bytes(data)
+    found = report("analyze", path, RECORDINGS / "gpu" / "quant.rel.log")
+    assert [w["code"] for w in found["warnings"]] == ["input-unreadable"]
+    assert found["verdict"] == "known"
+
+
 def test_what_the_page_shows():
     page = (ROOT / "docs/how-to/read-a-gpu-core.md").read_text()
     sample = page.partition("```text\n")[2].partition("```")[0]
