@@ -72,7 +72,9 @@ def test_exception(recording, crash_of):
     assert mine.signal is None or mine.signal.name == theirs.signal.name
     for error in (e for e in theirs.errors if e.api == "cuda-exception"):
         (same,) = [e for e in mine.errors if e.code == error.code]
-        assert (same.api, same.name, same.message) == (error.api, error.name, error.message)
+        message, _, detail = same.message.partition(": ")
+        assert (same.api, same.name, message) == (error.api, error.name, error.message)
+        assert detail in recording.text
         if error.line is not None:
             assert (same.file or "").rpartition("/")[2] == error.file.rpartition("/")[2]
             assert same.line == error.line
