@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -25,6 +26,7 @@ from triage.text.decode import clean
 from triage.text.line import NO_PREFIX, Line
 from triage.text.locate import runs
 from triage.text.prefix import to_line
+from triage.text.quoted import Talk, talk_in
 from triage.text.renumber import renumbered
 from triage.text.streams import separate
 
@@ -256,6 +258,7 @@ def _read_format(
 
     if not text.has(form.anchors):
         return
+    taken |= text.talk(form.opens)
     lines = _without(text.lines, taken) if taken else text.lines
     places = runs(lines, form.opens, before=form.before, after=form.after, reach=form.reach)
     for begin, end in places:
@@ -310,6 +313,18 @@ class Text:
     def has(self, literals: Iterable[str]) -> bool:
         """Tell whether any of some literals may be in the text."""
         return any(looked_for(literal) in self._places for literal in literals)
+
+    def talk(self, opens: re.Pattern[str]) -> set[int]:
+        """Return the numbers of the lines that a pattern confirms for what they quote alone."""
+        return {
+            line.number
+            for line, talk in self._talk
+            if opens.match(line.text) and talk.explains(opens)
+        }
+
+    @cached_property
+    def _talk(self) -> list[tuple[Line, Talk]]:
+        return [(line, talk) for line in self.lines if (talk := talk_in(line.text))]
 
     def rows(self, literals: Iterable[str]) -> list[int]:
         """Return, in order, the rows in which any of some literals may be, in whatever case."""
