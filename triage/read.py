@@ -258,8 +258,8 @@ def _read_format(
 
     if not text.has(form.anchors):
         return
-    taken |= text.talk(form.opens)
-    lines = _without(text.lines, taken) if taken else text.lines
+    talk = text.talk(form.opens)
+    lines = _without(text.lines, taken, talk) if taken or talk else text.lines
     places = runs(lines, form.opens, before=form.before, after=form.after, reach=form.reach)
     for begin, end in places:
         part = lines[begin:end]
@@ -294,9 +294,12 @@ def _with_origins(fragment: Fragment, lines: Sequence[Line]) -> Fragment:
     )
 
 
-def _without(lines: Sequence[Line], taken: set[int]) -> Sequence[Line]:
-    """Return the lines with those that are spoken for made empty, so that numbers stay."""
-    return [replace(line, text="") if line.number in taken else line for line in lines]
+def _without(lines: Sequence[Line], taken: set[int], talk: set[int]) -> Sequence[Line]:
+    """Return the lines with those that are spoken for, and rows of talk, made empty."""
+    return [
+        replace(line, text="") if line.number in taken or row in talk else line
+        for row, line in enumerate(lines)
+    ]
 
 
 class Text:
@@ -315,16 +318,15 @@ class Text:
         return any(looked_for(literal) in self._places for literal in literals)
 
     def talk(self, opens: re.Pattern[str]) -> set[int]:
-        """Return the numbers of the lines that a pattern confirms for what they quote alone."""
+        """Return the rows that a pattern confirms for what they quote alone."""
+        lines = self.lines
         return {
-            line.number
-            for line, talk in self._talk
-            if opens.match(line.text) and talk.explains(opens)
+            row for row, talk in self._talk if opens.match(lines[row].text) and talk.explains(opens)
         }
 
     @cached_property
-    def _talk(self) -> list[tuple[Line, Talk]]:
-        return [(line, talk) for line in self.lines if (talk := talk_in(line.text))]
+    def _talk(self) -> list[tuple[int, Talk]]:
+        return [(n, talk) for n, line in enumerate(self.lines) if (talk := talk_in(line.text))]
 
     def rows(self, literals: Iterable[str]) -> list[int]:
         """Return, in order, the rows in which any of some literals may be, in whatever case."""

@@ -108,8 +108,7 @@ def _addresses(thread: Thread) -> set[int]:
 def _says_less(fragments: Sequence[Fragment], one: _Place, other: _Place) -> bool:
     """Tell whether a stack says less than the other: of two equal ones the later tells more."""
     return _told(_at(fragments, one)) < _told(_at(fragments, other)) or (
-        _told(_at(fragments, one)) == _told(_at(fragments, other))
-        and one.fragment < other.fragment
+        _told(_at(fragments, one)) == _told(_at(fragments, other)) and one.fragment < other.fragment
     )
 
 

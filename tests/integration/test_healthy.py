@@ -29,3 +29,25 @@ def analyzer() -> Analyzer:
 def test_a_mention_is_no_crash(analyzer: Analyzer, line: str):
     crash = analyzer.read_text(f"INFO start\n{line}\nINFO done")
     assert diagnose(crash, analyzer.store).verdict is Verdict.NO_CRASH
+
+
+@pytest.mark.parametrize(
+    "line", ["Killed", "bash: line 1: 77 Killed   ./engine", "subprocess was sent SIGKILL"]
+)
+def test_a_kill_alone_has_no_cause(analyzer: Analyzer, line: str):
+    crash = analyzer.read_text(f"loading the model\n{line}\n")
+    diagnosis = diagnose(crash, analyzer.store)
+    assert (diagnosis.verdict, diagnosis.family) == (Verdict.UNKNOWN, None)
+    assert any("who killed the process" in advice for advice in diagnosis.next_evidence)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "[ 12.3] Out of memory: Killed process 77 (engine) total-vm:1kB, anon-rss:1kB",
+        "the cgroup has reached its memory limit",
+    ],
+)
+def test_a_kill_with_facts_about_memory_has_one(analyzer: Analyzer, more: str):
+    crash = analyzer.read_text(f"loading the model\nKilled\n{more}\n")
+    assert diagnose(crash, analyzer.store).family == "host-out-of-memory"

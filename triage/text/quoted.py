@@ -17,12 +17,10 @@ from triage.text.late import late
 _MAY_QUOTE = ("`", '"', "\u201c")
 _SPANS = late(
     r"(?<!`)`[^`\n]{1,1000}`(?!`)"
-    r'|(?<=[\w,)\]-] )"[^"\n]{1,1000}"(?=[ ,.;:)?!]|$)'
+    r'|(?<=\w )"[^"\n]{1,1000}"(?=[ ,.;)?!]|$)'
     r"|\u201c[^\u201d\n]{1,1000}\u201d"
 )
-_REQUEST = late(
-    r"(?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS) [^\n]{1,4000} HTTP/\d(?:\.\d)?\b"
-)
+_REQUEST = late(r"(?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS) [^\n]{1,4000} HTTP/\d(?:\.\d)?\b")
 _COMMENT = late(r"[ \t]{0,40}(?://|/\*|<!--|#{1,6}(?=[ \t][A-Za-z`\"'])|(?:rem|REM|dnl)(?= ))")
 _ROW = late(r"[ \t]{0,8}\|(?:[^|\n]{1,1000}\|){2,40}[ \t]{0,8}$")
 _NOTHING = "\ufffc"
