@@ -12,9 +12,8 @@ def crash_of(text: str) -> Crash:
 
 
 def deep(last: int, function: str = "match", place: str = "rx.cpp:7") -> str:
-    return f"#{last - 1} 0x000055d0a1b2c400 in {function} () at {place}\n" + (
-        f"#{last} 0x000055d0a1b2c400 in {function} () at {place}\n"
-    )
+    numbers = (last - 1, last)
+    return "".join(f"#{n} 0x000055d0a1b2c400 in {function} () at {place}\n" for n in numbers)
 
 
 def test_tens_of_thousands_of_calls_end_in_a_full_stack():

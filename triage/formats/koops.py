@@ -19,7 +19,8 @@ from triage.text.late import late
 from triage.text.line import Line
 
 _STAMP = (
-    r"(?:[ \t]{1,40}(?=[\[<>]))?(?:> ?){0,2}(?:<\d{1,3}>)?(?:[^\n]{0,100}?\bkernel: ?)?(?:<\d{1,3}>)?"
+    r"(?:[ \t]{1,40}(?=[\[<>]))?(?:> ?){0,2}(?:<\d{1,3}>)?(?:[^\n]{0,100}?\bkernel: ?)?"
+    r"(?:<\d{1,3}>)?"
     r"(?:\[(?: {0,8}\+?\d{1,9}\.\d{1,9}(?:,\d{1,3})?"
     r"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\])?"
     r"(?:[ \t]{0,2}\[ {0,8}[TC]\d{1,8}\])?(?: c\d{1,3} {1,8}\d{1,8}(?= ))?"
@@ -86,8 +87,9 @@ def _unwrapped(lines: Iterable[Line]) -> tuple[Line, ...]:
     for line in lines:
         if found and _NEXT.match(line.text) and _WRAPPED.match(found[-1].text):
             found[-1] = replace(found[-1], text=f"{found[-1].text.rstrip()} {line.text}")
-            line = replace(line, text="")
-        found.append(line)
+            found.append(replace(line, text=""))
+        else:
+            found.append(line)
     return tuple(found)
 
 
