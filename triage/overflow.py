@@ -43,7 +43,8 @@ def overflow_signal(
     if deepest < DEEP or any(_other_end(frame, ends) for frame in frames):
         return None
     at = frames[-1].at
-    message = f"no signal is stated; a stack of {deepest + 1:,} frames is full, so SIGSEGV is taken for it"
+    depth = f"{deepest + 1:,}"
+    message = f"no signal is stated; a stack of {depth} frames is full, so SIGSEGV is taken for it"
     signal = Signal(name="SIGSEGV", number=NUMBERS["SIGSEGV"], at=at)
     return signal, ReportWarning(code="signal-derived", message=message, at=at)
 

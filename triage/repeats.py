@@ -126,15 +126,16 @@ def _kept(fragments: Sequence[Fragment], dropped: dict[_Place, _Place]) -> Seque
     other = {place: gone for gone, place in dropped.items()}
     result = []
     for f, fragment in enumerate(fragments):
-        threads = []
-        for t, thread in enumerate(fragment.threads):
-            place = _Place(f, t)
-            if place in dropped:
-                continue
-            if place in other:
-                gone = _at(fragments, other[place])
-                tid = thread.tid if thread.tid is not None else gone.tid
-                thread = replace(thread, crashed=thread.crashed or gone.crashed, tid=tid)
-            threads.append(thread)
+        threads = [
+            _joined(thread, _at(fragments, other[place])) if place in other else thread
+            for t, thread in enumerate(fragment.threads)
+            if (place := _Place(f, t)) not in dropped
+        ]
         result.append(replace(fragment, threads=tuple(threads)))
     return result
+
+
+def _joined(thread: Thread, gone: Thread) -> Thread:
+    """Return a thread with what only the other reading of it says."""
+    tid = thread.tid if thread.tid is not None else gone.tid
+    return replace(thread, crashed=thread.crashed or gone.crashed, tid=tid)

@@ -12,7 +12,8 @@ LONGEST: Final = 4 << 20
 """Bytes of a line up to which it is folded."""
 
 _REPORT = re.compile(
-    rb'[ \t]{0,40}(?:\{|"(?:threads|usedImages|asi|lastExceptionBacktrace|modules|crashing_thread)")'
+    rb'[ \t]{0,40}(?:\{|"(?:threads|usedImages|asi|lastExceptionBacktrace|modules'
+    rb'|crashing_thread)")'
 )
 _KEYS = (
     b'"usedImages"', b'"faultingThread"', b'"threadState"', b'"imageOffset"',
