@@ -77,6 +77,7 @@ def test_a_quote_inside_the_region_of_a_crash_is_left_out():
         ("say `x` and `y`", "say `\ufffc` and `\ufffc`"),
         ('a "b c" d "e"', 'a "\ufffc" d "\ufffc"'),
         ('key="value"', None),
+        ("00000059`ffbbcd30 00007ffd`d3c0aaaa : engine!load+0x4e", None),
         ('{"a": "b", "c": ["d", "e", "f"]}', None),
         ('"GET /a b HTTP/1.1" 200', '"\ufffc" 200'),
     ],
