@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from triage.crash import join
+from triage.damage import with_damages
 from triage.errors import InputError
 from triage.intake.literals import Literals, looked_for, rows_of
 from triage.intake.load import expand, load
@@ -268,6 +269,7 @@ def _read_format(
         else:
             fragment = form.read(Region(tuple(part), *source))
         span = (min(line.number for line in part), max(line.number for line in part))
+        fragment = with_damages(fragment, part, at_end=end == len(lines))
         yield _with_origins(replace(fragment, span=span), part)
 
 
