@@ -2,7 +2,7 @@
 
 The parser is LALR with the contextual lexer. Terminals may hold named groups: a token is taken
 apart by the very pattern that its grammar gives, so nothing about a line is written down twice. In
-a pattern `{{NAME}}` stands for a word of the shared vocabulary, `grammars/common/words.lark`, that the
+a pattern `{{NAME}}` stands for a word of the vocabulary in `grammars/common/words.lark` that the
 grammar imports by name; Lark itself could not put one inside of a named group.
 """
 
