@@ -19,7 +19,7 @@ _KEYS = (
     b'"usedImages"', b'"faultingThread"', b'"threadState"', b'"imageOffset"',
     b'"lastExceptionBacktrace"', b'"crashing_thread"', b'"module_offset"', b'"crash_info"',
 )  # fmt: skip
-_MARK = re.compile(rb'"(?:[^"\\]|\\.)*"|,')
+_MARK = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|,')  # a string that never ends is one, too
 
 
 def folded(raw: bytes, width: int) -> list[bytes]:

@@ -19,9 +19,9 @@ _MAY_QUOTE = ("`", '"', "\u201c")
 _SPANS = late(
     r"(?<![`\w])(?<!: )`[^`\n]{1,1000}`(?![`\w])"
     r'|(?<=\w )"[^"\n]{1,1000}"(?=[ ,.;)?!]|$)'
-    r"|\u201c[^\u201d\n]{1,1000}\u201d"
+    r"|\u201c[^\u201c\u201d\n]{1,1000}\u201d"
 )
-_REQUEST = late(r"(?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS) [^\n]{1,4000} HTTP/\d(?:\.\d)?\b")
+_METHOD = late(r"\b(?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS) ")
 _COMMENT = late(
     r"[ \t]{0,40}(?://|/\*|<!--|#{1,6}(?=[ \t][A-Za-z`\"'])|(?:rem|REM|dnl)(?= )"
     # a compiler's excerpt, a line of a program, the name of a test that passed
@@ -55,7 +55,14 @@ def talk_in(text: str) -> Talk | None:
         return Talk(_NOTHING + text[mark.end() :], comment=True)
     if text[:9].lstrip()[:1] == "|" and _ROW.match(text):
         return Talk(_NOTHING)
-    left = _REQUEST.sub(_NOTHING, text) if "HTTP/" in text else text
+    left = _without_request(text)
     if any(mark in left for mark in _MAY_QUOTE):
         left = _SPANS.sub(lambda span: span[0][0] + _NOTHING + span[0][-1], left)
     return None if left == text else Talk(left)
+
+
+def _without_request(text: str) -> str:
+    """Return a line without what stands between the method and the version of a request."""
+    end = text.rfind(" HTTP/")
+    method = _METHOD.search(text, 0, end) if end > 0 else None
+    return text[: method.end()] + _NOTHING + text[end:] if method else text

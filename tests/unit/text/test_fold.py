@@ -1,7 +1,11 @@
 """Crash reports of one long line of JSON."""
 
+import hashlib
 import json
+import re
+import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,9 +32,15 @@ def test_a_folded_report_says_the_same(threads, width: int):
 
 def _outside(line: bytes) -> bytes:
     """Return a line but for its last character, its strings left out."""
-    import re
-
     return re.sub(rb'"(?:[^"\\]|\\.)*"', b"", line)[:-1]
+
+
+@pytest.mark.parametrize("unit", [b'"', b'\\"', b',"', b"\\", b'",'])
+def test_strings_that_never_end_take_linear_time(unit: bytes):
+    raw = b'{"usedImages":[' + unit * (1_000_000 // len(unit))
+    begin = time.process_time()
+    assert b"".join(folded(raw, 4_000)) == raw
+    assert time.process_time() - begin < 2
 
 
 def test_other_long_lines_stay_whole():
@@ -86,8 +96,6 @@ def test_carriage_returns_alone_are_line_ends(tmp_path):
     assert (found.crash.signal.name, found.crash.signal.at.line) == ("SIGABRT", 3)
     assert [error.at.line for error in found.crash.errors if error.at] == [2]
     (loaded,) = load(str(path), 0, lambda: anchors(()), Spool(None))
-    import hashlib
-
     assert loaded.input.sha256 == hashlib.sha256(text.encode()).hexdigest()
 
 

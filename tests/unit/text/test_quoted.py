@@ -1,6 +1,7 @@
 """Lines that talk about a crash, and lines of one."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -90,7 +91,7 @@ def test_a_quote_inside_the_region_of_a_crash_is_left_out():
         ('key="value"', None),
         ("00000059`ffbbcd30 00007ffd`d3c0aaaa : engine!load+0x4e", None),
         ('{"a": "b", "c": ["d", "e", "f"]}', None),
-        ('"GET /a b HTTP/1.1" 200', '"\ufffc" 200'),
+        ('"GET /a b HTTP/1.1" 200', '"GET \ufffc HTTP/1.1" 200'),
     ],
 )
 def test_what_is_left_without_quotes(text: str, expected: str | None):
@@ -103,3 +104,18 @@ def test_a_pattern_for_anything_finds_talk_in_comments_alone(text: str):
     talk = talk_in(text)
     anything = re.compile("")
     assert talk is None or talk.explains(anything) == talk.comment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET " * 2_048, "GET " * 2_000 + " HTTP/", "`" * 8_192, " `x" * 2_700, 'a "' * 2_700,
+        "|a" * 4_096, "if (" + "; " * 4_000 + "x", "a/" * 140 + ".py::a" + " " * 8_000,
+        "\u201c" * 8_192, " " * 8_192, "return " * 1_000,
+    ],
+)  # fmt: skip
+def test_hostile_lines_take_linear_time(text: str):
+    begin = time.process_time()
+    for _ in range(20):
+        talk_in(text)
+    assert time.process_time() - begin < 0.5
