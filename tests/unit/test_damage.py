@@ -103,8 +103,8 @@ def test_missing_numbers():
 def test_lines_of_one_width():
     width = 84
     lines = [
-        f"    #{n} 0x3b39adb{n} in blink::Box::construct_a_long_name_{n}(int, int) /b/build/slave"
-        f"/src/third_party/core/layout/Box{n}.cpp:61{n}"
+        f"    #{n} 0x55d0a1b2c40{n} in engine::Cache::a_function_with_a_long_name_{n}(int, int) "
+        f"/home/ada/engine/src/cache/blocks/cache_block_{n}.cpp:10{n}"
         for n in range(6)
     ]
     text = SANITIZER.splitlines()[0] + "\n"

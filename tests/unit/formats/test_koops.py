@@ -425,41 +425,41 @@ class TestDamage:
     def test_addresses_and_names_that_were_parted(self):
         crash = crash_of("""\
             BUG: unable to handle kernel NULL pointer dereference at 0000000000000008
-            IP: [<ffffffffa03c1a2b>]
+            IP: [<ffffffffa0100a2b>]
              cache_release+0x2b/0x80 [cachefs]
             Oops: 0002 [#1] SMP
             Call Trace:
-             [<ffffffff8118a8d5>]
+             [<ffffffff81100bc5>]
              ? __fput+0xf5/0x210
-             [<ffffffff8118aa2e>]
+             [<ffffffff81100dce>]
              ____fput+0xe/0x10
             """)
         assert [(f.function, f.address, f.trust) for f in failed(crash).frames] == [
-            ("cache_release", "0xffffffffa03c1a2b", Trust.SYMBOL),
-            ("__fput", "0xffffffff8118a8d5", Trust.TEXT),
-            ("____fput", "0xffffffff8118aa2e", Trust.SYMBOL),
+            ("cache_release", "0xffffffffa0100a2b", Trust.SYMBOL),
+            ("__fput", "0xffffffff81100bc5", Trust.TEXT),
+            ("____fput", "0xffffffff81100dce", Trust.SYMBOL),
         ]
 
     def test_a_caller_that_was_parted(self):
         crash = crash_of("""\
-            [<c0014bd0>] (unwind_backtrace+0x0/0xf4) from [<c005f9c0>]
-            (lock_it+0x1948/0x1d48)
-            [<c005f9c0>] (lock_it+0x1948/0x1d48) from [<c005fea0>]
-            (start_it+0xe0/0xf8)
+            [<c0101010>] (show_it+0x0/0xa0) from [<c0202020>]
+            (lock_it+0x120/0x400)
+            [<c0202020>] (lock_it+0x120/0x400) from [<c0303030>]
+            (start_it+0x30/0x90)
             """)
-        assert names(failed(crash)) == ["unwind_backtrace", "lock_it", "start_it"]
+        assert names(failed(crash)) == ["show_it", "lock_it", "start_it"]
 
     def test_first_characters_that_were_cut(self):
         crash = crash_of("""\
              BUG: bad unlock balance detected! ]
-            .4.0+ #288 Not tainted
+            .10.1 #9 Not tainted
              lock held by reader/77:
-            #0:  (&q->lock){......}, at: [<ffffffff81327f1a>]
-            ake_lock+0x19a/0x250
-            id: 77, comm: reader Not tainted 3.4.0+ #288
+            #0:  (&q->lock){......}, at: [<ffffffff81000a10>]
+            ake_lock+0x10/0x90
+            id: 77, comm: reader Not tainted 3.10.1 #9
             all Trace:
-            [<ffffffff81329372>] ? submit+0x2a2/0x380
-            [<ffffffff810dea49>] unlock_bug+0xf9/0x100
+            [<ffffffff81000b20>] ? submit+0x20/0x80
+            [<ffffffff81000c30>] unlock_bug+0x30/0x70
             """)
         thread = failed(crash)
         assert (thread.tid, thread.name) == (77, "reader")
