@@ -25,6 +25,8 @@ from triage.model.crash import (
     Signal,
 )
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust, with_crashed
+from triage.overflow import overflow_signal
+from triage.repeats import without_repeats
 
 MAX_THREADS = 2_048
 """Stack traces that a report holds."""
@@ -53,11 +55,14 @@ def join(
     fragments: Sequence[Fragment], lines: Iterable[LogLine], noise: Sequence[NoiseList]
 ) -> Crash:
     """Return the one crash that all fragments are parts of."""
+    fragments = without_repeats(fragments)
     found = [thread for f in fragments for thread in f.threads]
     threads = tuple(mark_noise(thread, noise) for thread in _bounded(found))
     crashed = crashed_thread(threads)
     threads = with_crashed(threads, crashed)
     signal, errors = _signal(fragments), _errors(fragments)
+    derived = None if signal else overflow_signal(threads, crashed, errors, _ENDS)
+    signal = derived[0] if derived else signal
     snapshot = not signal and not errors and any(f.snapshot for f in fragments)
     return Crash(
         engine=_engine(fragments),
@@ -71,7 +76,11 @@ def join(
         lines=tuple(lines),
         snapshot=snapshot,
         thread_groups=group_threads(threads, wait_list(), blame) if snapshot else (),
-        warnings=(*(w for f in fragments for w in f.warnings), *_left_out(len(found))),
+        warnings=(
+            *(w for f in fragments for w in f.warnings),
+            *_left_out(len(found)),
+            *(derived[1:] if derived else ()),
+        ),
     )
 
 

@@ -76,8 +76,8 @@ def _escaped(text: str) -> str:
 def _seeds(folder: Path, anchors: tuple[str, ...]) -> Path:
     """Copy what was recorded of a format, as far as it is small."""
     folder.mkdir(exist_ok=True)
-    for path in sorted((ROOT / "fixtures/recordings").rglob("*")):
-        if path.suffix in (".txt", ".log") and path.stat().st_size < 100_000:
+    for path in sorted((ROOT / "fixtures").rglob("*")):
+        if path.suffix in (".txt", ".log", ".stderr", ".out") and path.stat().st_size < 100_000:
             text = path.read_text(errors="replace")
             if any(anchor in text for anchor in anchors):
                 (folder / "-".join(path.parts[-2:])).write_text(text[:20_000])
