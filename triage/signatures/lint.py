@@ -9,12 +9,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from triage.model.crash import Crash
-from triage.signatures.anchors import MIN_LITERAL, signature_anchors, value_literal
+from triage.model.diagnosis import StepStatus
+from triage.signatures.anchors import signature_anchors
 from triage.signatures.facts import Facts
 from triage.signatures.fields import Op
+from triage.signatures.literal import MIN_LITERAL, value_literal
 from triage.signatures.match import confidence_of, level_of, match_signature
 from triage.signatures.problems import nearest
 from triage.signatures.rule import Example, Pack, Signature, plain_conditions
+
+
+_SOURCED = (StepStatus.CONFIRMED, StepStatus.MERGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,7 @@ def lint(pack: Pack, examples: Sequence[ReadExample], chosen: Iterable[str]) -> 
     wanted = frozenset(chosen)
     mine = [s for s in pack.signatures if s.id in wanted]
     found = [problem for s in mine for problem in _alone(s, pack)]
+    found += _twins(pack, wanted)
     found += _anchors(mine, examples)
     found += _overlaps(pack, examples, wanted)
     return [f"{pack.where.get(f'signature {i}', i)}: {text}" for i, text in found]
@@ -73,6 +79,20 @@ def _alone(signature: Signature, pack: Pack) -> Iterator[tuple[str, str]]:
         yield own, text
     if not signature.sources:
         yield own, "sources: none; say where this is known from"
+    for step in signature.remedy.steps if signature.remedy else ():
+        if step.status in _SOURCED and not step.source:
+            text = f"remedy.step: {step.title!r} is {step.status.value} by nobody; add its `source`"
+            yield own, text
+
+
+def _twins(pack: Pack, wanted: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield signatures that ask the very same of a crash as another one does."""
+    first: dict[object, str] = {}
+    for signature in pack.signatures:
+        asked = (signature.when, signature.unless, signature.engines)
+        twin = first.setdefault(asked, signature.id)
+        if twin != signature.id and wanted & {twin, signature.id}:
+            yield signature.id, f"when: asks just what {twin} asks; remove one of them"
 
 
 def _anchors(
@@ -91,14 +111,14 @@ def _anchors(
             )
             yield signature.id, text
         elif anchors and signature.id in words and not anchors & words[signature.id]:
-            listed = ", ".join(sorted(anchors))
+            listed = ", ".join(sorted(anchor.lstrip("^$~=") for anchor in anchors))
             yield signature.id, f"when: none of its examples has one of the words {listed}"
 
 
 def _has_literal(signature: Signature) -> bool:
     """Tell whether a text is asked for, if not by whole words."""
     return any(
-        len(value_literal(test, value)) >= MIN_LITERAL
+        len(value_literal(test.op, str(value))) >= MIN_LITERAL
         for condition in plain_conditions(signature.when)
         for test in condition.tests
         if test.op in (Op.FITS, Op.REGEX, Op.SEQUENCE)
