@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 _MAX_LINE = 4_000
-_WORDS_BEFORE = re.compile(r"[A-Za-z][A-Za-z ,.'’()-]* ")
-_WORDS_BEHIND = re.compile(r"(?:,? [A-Za-z'’-]{1,40}){2}")
-_SENTENCE_BEHIND = re.compile(r"(?:,? [A-Za-z'’-]{1,40}){4}")
+_WORDS_BEFORE = re.compile(r"[A-Za-z][A-Za-z ,.'\u2019()-]* ")
+_WORDS_BEHIND = re.compile(r"(?:,? [A-Za-z'\u2019-]{1,40}){2}")
+_SENTENCE_BEHIND = re.compile(r"(?:,? [A-Za-z'\u2019-]{1,40}){4}")
 _WORD = re.compile(r"[A-Za-z]{2}")
 _LEAST_WORDS = 3
 _LISTED = re.compile(r"(?:[-*+>] |#{1,6} |//|#define )")
@@ -17,6 +17,7 @@ _FAILURE = re.compile(
     r"|(?:Runtime |Fatal |fatal |internal )?[Ee]rror: |ERROR: |FATAL: |fatal: |panic: |runtime: "
     r"|Triton Error |dyld\[|[\w.]{1,60}\(\d{1,10},0x[0-9a-f]{1,16}\) malloc: "
     r"|[\w./+-]{1,200}: (?:fatal )?error(?::| while| loading) "
+    r"|(?:[\w.]{1,60}: )?error loading model: "
     r"|(?:llama|ggml|whisper|clip|gguf)_\w{1,60}: (?:error|failed|invalid|V cache) )"
 )
 _SPAN = re.compile(r"`[^`\n ]{1,200} [^`\n]{1,400}`")
