@@ -11,7 +11,7 @@ from typing import Any
 from triage.frames.names import file_name, plain_name
 from triage.frames.noise import mark_noise
 from triage.frames.waits import group_threads
-from triage.knowledge import NoiseList, known_errors, wait_list
+from triage.knowledge import NoiseList, known_error, wait_list
 from triage.model.crash import (
     BlamedFrame,
     Crash,
@@ -25,6 +25,7 @@ from triage.model.crash import (
     Signal,
 )
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust, with_crashed
+from triage.xids import with_roles
 
 MAX_THREADS = 2_048
 """Stack traces that a report holds."""
@@ -209,14 +210,11 @@ def _errors(fragments: Sequence[Fragment]) -> tuple[ErrorRecord, ...]:
             merged[key] = replace(merged[key], count=merged[key].count + error.count)
         else:
             merged[key] = error
-    return tuple(merged.values())
+    return with_roles(tuple(merged.values()))
 
 
 def _completed(error: ErrorRecord) -> ErrorRecord:
-    table = known_errors()
-    known = table.by_name.get(error.name or "")
-    if known is None and error.code is not None:
-        known = table.by_code.get((error.api, error.code))
+    known = known_error(error.api, error.name, error.code)
     if known is None:
         return error
     return replace(
