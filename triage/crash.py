@@ -11,6 +11,7 @@ from typing import Any
 from triage.frames.names import file_name, plain_name
 from triage.frames.noise import mark_noise
 from triage.frames.waits import group_threads
+from triage.hoststack import late_stack
 from triage.knowledge import NoiseList, known_error, wait_list
 from triage.model.crash import (
     BlamedFrame,
@@ -59,6 +60,7 @@ def join(
     crashed = crashed_thread(threads)
     threads = with_crashed(threads, crashed)
     signal, errors = _signal(fragments), _errors(fragments)
+    environment, kept = _environment(fragments), tuple(lines)
     snapshot = not signal and not errors and any(f.snapshot for f in fragments)
     return Crash(
         engine=_engine(fragments),
@@ -68,11 +70,15 @@ def join(
         crashed_thread=crashed,
         blamed_frame=blamed_frame(threads, crashed),
         modules=tuple(module for f in fragments for module in f.modules),
-        environment=_environment(fragments),
-        lines=tuple(lines),
+        environment=environment,
+        lines=kept,
         snapshot=snapshot,
         thread_groups=group_threads(threads, wait_list(), blame) if snapshot else (),
-        warnings=(*(w for f in fragments for w in f.warnings), *_left_out(len(found))),
+        warnings=(
+            *(w for f in fragments for w in f.warnings),
+            *_left_out(len(found)),
+            *late_stack(errors, threads, environment, kept),
+        ),
     )
 
 
@@ -221,6 +227,7 @@ def _completed(error: ErrorRecord) -> ErrorRecord:
         error,
         code=error.code if error.code is not None else known.code,
         name=error.name or known.name,
+        meaning=None if known.text.casefold() in (error.message or "").casefold() else known.text,
         timing=error.timing or known.timing,
         sticky=error.sticky if error.sticky is not None else known.sticky,
     )

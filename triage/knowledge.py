@@ -155,3 +155,20 @@ def wait_list() -> WaitList:
             if colon:
                 found.append((words.strip(), tuple(globs.split())))
     return tuple(found)
+
+
+@cache
+def synchronous_settings() -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return, by API, the variables and values that make its errors come from the call that failed.
+
+    A line of `signatures/stacks/*.txt` is APIs, a colon, settings; `#` starts a comment.
+    """
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for path in sorted((data_dir("signatures") / "stacks").glob("*.txt")):
+        for raw in path.read_text(encoding="utf-8").splitlines():
+            apis, colon, settings = raw.split("#", 1)[0].partition(":")
+            if colon:
+                pairs = [setting.partition("=") for setting in settings.split()]
+                entry = tuple((name, value) for name, _, value in pairs)
+                found.update(dict.fromkeys(apis.split(), entry))
+    return found

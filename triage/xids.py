@@ -98,7 +98,7 @@ def xid_of(error: ErrorRecord) -> KnownXid | None:
 
 
 def with_roles(errors: Sequence[ErrorRecord]) -> tuple[ErrorRecord, ...]:
-    """Return the errors with the part that each Xid plays among the Xids.
+    """Return the errors with what each Xid means, and the part that it plays among the Xids.
 
     A role that is set stays. Clean-up is a consequence of any failure beside it; a fault of driver,
     hardware or link leaves open whether an application's fault came of it.
@@ -107,14 +107,16 @@ def with_roles(errors: Sequence[ErrorRecord]) -> tuple[ErrorRecord, ...]:
     failed = [k for k in known if k and k.blame not in (XidClass.CLEAN_UP, XidClass.NOTICE)]
     broken = any(k.blame in _FAULTS for k in failed)
     return tuple(
-        replace(error, role=_role(error, k, failed=bool(failed), broken=broken))
-        if k and error.role is Role.UNCLEAR
+        replace(error, meaning=k.name, role=_role(error, k, failed=bool(failed), broken=broken))
+        if k
         else error
         for error, k in zip(errors, known, strict=True)
     )
 
 
 def _role(error: ErrorRecord, known: KnownXid, *, failed: bool, broken: bool) -> Role:
+    if error.role is not Role.UNCLEAR:
+        return error.role
     if known.blame in (XidClass.CLEAN_UP, XidClass.NOTICE):
         return Role.CONSEQUENCE if failed else known.alone
     if known.blame is XidClass.LINK and _NON_FATAL.search(error.message or ""):
