@@ -11,7 +11,8 @@ from typing import Any
 from triage.frames.names import file_name, plain_name
 from triage.frames.noise import mark_noise
 from triage.frames.waits import group_threads
-from triage.knowledge import NoiseList, known_errors, wait_list
+from triage.hoststack import late_stack
+from triage.knowledge import NoiseList, known_error, wait_list
 from triage.model.crash import (
     BlamedFrame,
     Crash,
@@ -25,6 +26,9 @@ from triage.model.crash import (
     Signal,
 )
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust, with_crashed
+from triage.overflow import overflow_signal
+from triage.repeats import without_repeats
+from triage.xids import with_roles
 
 MAX_THREADS = 2_048
 """Stack traces that a report holds."""
@@ -53,11 +57,15 @@ def join(
     fragments: Sequence[Fragment], lines: Iterable[LogLine], noise: Sequence[NoiseList]
 ) -> Crash:
     """Return the one crash that all fragments are parts of."""
+    fragments = without_repeats(fragments)
     found = [thread for f in fragments for thread in f.threads]
     threads = tuple(mark_noise(thread, noise) for thread in _bounded(found))
     crashed = crashed_thread(threads)
     threads = with_crashed(threads, crashed)
     signal, errors = _signal(fragments), _errors(fragments)
+    derived = None if signal else overflow_signal(threads, crashed, errors, _ENDS)
+    signal = derived[0] if derived else signal
+    environment, kept = _environment(fragments), tuple(lines)
     snapshot = not signal and not errors and any(f.snapshot for f in fragments)
     return Crash(
         engine=_engine(fragments),
@@ -67,11 +75,16 @@ def join(
         crashed_thread=crashed,
         blamed_frame=blamed_frame(threads, crashed),
         modules=tuple(module for f in fragments for module in f.modules),
-        environment=_environment(fragments),
-        lines=tuple(lines),
+        environment=environment,
+        lines=kept,
         snapshot=snapshot,
         thread_groups=group_threads(threads, wait_list(), blame) if snapshot else (),
-        warnings=(*(w for f in fragments for w in f.warnings), *_left_out(len(found))),
+        warnings=(
+            *(w for f in fragments for w in f.warnings),
+            *_left_out(len(found)),
+            *(derived[1:] if derived else ()),
+            *late_stack(errors, threads, environment, kept),
+        ),
     )
 
 
@@ -209,20 +222,18 @@ def _errors(fragments: Sequence[Fragment]) -> tuple[ErrorRecord, ...]:
             merged[key] = replace(merged[key], count=merged[key].count + error.count)
         else:
             merged[key] = error
-    return tuple(merged.values())
+    return with_roles(tuple(merged.values()))
 
 
 def _completed(error: ErrorRecord) -> ErrorRecord:
-    table = known_errors()
-    known = table.by_name.get(error.name or "")
-    if known is None and error.code is not None:
-        known = table.by_code.get((error.api, error.code))
+    known = known_error(error.api, error.name, error.code)
     if known is None:
         return error
     return replace(
         error,
         code=error.code if error.code is not None else known.code,
         name=error.name or known.name,
+        meaning=None if known.text.casefold() in (error.message or "").casefold() else known.text,
         timing=error.timing or known.timing,
         sticky=error.sticky if error.sticky is not None else known.sticky,
     )

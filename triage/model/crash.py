@@ -50,13 +50,15 @@ class Signal:
 class ErrorRecord:
     """One error that some layer reported; `api` names the layer.
 
-    `file` and `line` are the place in the source that the message itself names.
+    `file` and `line` are the place in the source that the message itself names; `meaning` is what
+    is known of the error and not in its message.
     """
 
     api: str
     code: int | None = None
     name: str | None = None
     message: str | None = None
+    meaning: str | None = None
     file: str | None = None
     line: int | None = None
     timing: Timing | None = None
@@ -80,12 +82,13 @@ class Module:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """A GPU that the crashed process could use; memory in MiB."""
+    """A GPU that the crashed process could use; memory in MiB, `pci` as `00:06.0`."""
 
     name: str | None = None
     memory_total: int | None = None
     memory_free: int | None = None
     compute_capability: str | None = None
+    pci: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
