@@ -66,8 +66,6 @@ class Analyzer:
 
     def with_engine(self, crash: Crash) -> Crash:
         """Return the crash with its engine named, where anything tells it."""
-        if crash.engine is not None:
-            return crash
         return replace(crash, engine=detect_engine(crash, self.store))
 
     def analyze(self, names: Sequence[str], opened: Loaded | None = None) -> Report:

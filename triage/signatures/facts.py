@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 
 from triage.frames.names import name_forms
 from triage.model.crash import Crash, Environment
 from triage.model.position import Position
 from triage.model.stack import Thread
 from triage.signatures.fields import find_field
+from triage.signatures.rule import EngineRule
 
 Value = str | int | float | None
 _WORD = re.compile(r"\w+")
@@ -40,8 +42,10 @@ class Thing:
 class Facts:
     """The things of one crash, made when they are first asked for."""
 
-    def __init__(self, crash: Crash) -> None:
+    def __init__(self, crash: Crash, engines: Sequence[EngineRule] = ()) -> None:
+        """Take the crash, and the engines that are known, of which some are inside others."""
         self.crash = crash
+        self._engines = engines
         self._things: dict[str, tuple[Thing, ...]] = {}
         self._threads: dict[int, tuple[Thing, ...]] = {}
         self._words: frozenset[str] | None = None
@@ -76,6 +80,19 @@ class Facts:
             if thing.values.get(rest) is not None:
                 return thing.place(rest)
         return None
+
+    @cached_property
+    def engine_names(self) -> frozenset[str]:
+        """Return the names, in lower case, of the crash's engine and of all that are inside it."""
+        embeds = {rule.id.casefold(): rule.embeds for rule in self._engines}
+        names: set[str] = set()
+        open_names = [self.crash.engine.name.casefold()] if self.crash.engine else []
+        while open_names:
+            name = open_names.pop()
+            if name not in names:
+                names.add(name)
+                open_names += [inner.casefold() for inner in embeds.get(name, ())]
+        return frozenset(names)
 
     def words(self) -> frozenset[str]:
         """Return every word of every value, in lower case."""

@@ -49,6 +49,12 @@ def _alone(signature: Signature, pack: Pack) -> Iterator[tuple[str, str]]:
     for expect, matches in (("match", True), ("no-match", False)):
         if not any(e.matches is matches for e in signature.examples):
             yield own, f"example: none with expect = {expect!r}; add one"
+    engines = {e.id for e in pack.engines} | {inner for e in pack.engines for inner in e.embeds}
+    for name in signature.engines:
+        if name not in engines:
+            near = nearest(name, engines)
+            hint = f"did you mean {near!r}?" if near else f"write engines/{name}.toml"
+            yield own, f"engine: there is no engine {name!r}; {hint}"
     ids = {s.id for s in pack.signatures}
     for other in signature.also:
         if other not in ids:
@@ -108,7 +114,7 @@ def _overlaps(
     for read in examples:
         if not read.example.matches:
             continue
-        facts = Facts(read.crash)
+        facts = Facts(read.crash, pack.engines)
         for other in pack.signatures:
             pair = (read.signature.id, other.id)
             if pair in seen or not wanted & set(pair) or _declared(read.signature, other):

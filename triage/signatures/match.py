@@ -73,11 +73,13 @@ def level_of(confidence: float, highest: Level) -> Level | None:
 
 
 def fits_engine(signature: Signature, facts: Facts) -> bool:
-    """Tell whether a signature is for the crash's engine; an engine not known fits any."""
-    engine = facts.crash.engine
-    if signature.engine is None or engine is None:
+    """Tell whether a signature is for the crash's engine, or for one that is inside that.
+
+    An engine not known fits any.
+    """
+    if not signature.engines or facts.crash.engine is None:
         return True
-    return signature.engine.casefold() == engine.name.casefold()
+    return any(name.casefold() in facts.engine_names for name in signature.engines)
 
 
 def match_rule(rule: Rule, facts: Facts) -> tuple[Evidence, ...] | None:
