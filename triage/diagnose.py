@@ -15,6 +15,7 @@ from triage.signatures.match import Match, match_rule, match_signature
 from triage.signatures.missing import hang_evidence, missing_evidence, to_text
 from triage.signatures.placeholders import fill
 from triage.signatures.rule import EngineRule, Family, Rule, Signature
+from triage.text.mention import is_written
 
 MAX_DIAGNOSES = 10
 _FAMILY_FLOOR = 0.5
@@ -116,7 +117,7 @@ def _tells_of_failure(evidence: Iterable[Evidence]) -> bool:
 
     Settings alone, however bad, are no crash.
     """
-    return any(e.field == "log.line" for e in evidence)
+    return any(e.field == "log.line" and not is_written(e.text) for e in evidence)
 
 
 def _diagnosis(match: Match, facts: Facts, families: Mapping[str, Family]) -> Diagnosis:

@@ -16,6 +16,8 @@ from triage.signatures.rule import EngineRule
 
 Value = str | int | float | None
 _WORD = re.compile(r"\w+")
+ENDS = 4
+"""Characters of a word's beginning and end that anchors are made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +97,35 @@ class Facts:
         return frozenset(names)
 
     def words(self) -> frozenset[str]:
-        """Return every word of every value, in lower case."""
+        """Return what anchors are compared with: words, their ends, the literals of lines.
+
+        Words are in lower case; `^` and `$` mark the beginning and the end of a longer one, `=` a
+        literal.
+        """
         if self._words is None:
-            self._words = frozenset(word for text in self._texts() for word in words_of(text))
+            words = {word for text in self._texts() for word in words_of(text)}
+            long = [word for word in words if len(word) >= ENDS]
+            words.update([f"^{word[:ENDS]}" for word in long])
+            words.update([f"${word[-ENDS:]}" for word in long])
+            words.update(f"={literal}" for literal in self._by_literal or ())
+            self._words = frozenset(words)
         return self._words
+
+    def lines_with(self, literal: str) -> Sequence[Thing]:
+        """Return the lines that a literal may be in: all where nobody has looked for literals."""
+        if self._by_literal is None:
+            return self.things("log")
+        return self._by_literal.get(literal, ())
+
+    @cached_property
+    def _by_literal(self) -> Mapping[str, Sequence[Thing]] | None:
+        found: dict[str, list[Thing]] = {}
+        for line, thing in zip(self.crash.lines, self.things("log"), strict=True):
+            if line.literals is None:
+                return None
+            for literal in line.literals:
+                found.setdefault(literal, []).append(thing)
+        return found
 
     def _crashed(self) -> tuple[int, ...]:
         threads = self.crash.threads

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from triage.model.crash import Crash
-from triage.signatures.anchors import MIN_LITERAL, signature_anchors, value_literal
+from triage.signatures.anchors import signature_anchors
 from triage.signatures.facts import Facts
 from triage.signatures.fields import Op
+from triage.signatures.literal import MIN_LITERAL, value_literal
 from triage.signatures.match import confidence_of, level_of, match_signature
 from triage.signatures.problems import nearest
 from triage.signatures.rule import Example, Pack, Signature, plain_conditions
@@ -98,7 +99,7 @@ def _anchors(
 def _has_literal(signature: Signature) -> bool:
     """Tell whether a text is asked for, if not by whole words."""
     return any(
-        len(value_literal(test, value)) >= MIN_LITERAL
+        len(value_literal(test.op, str(value))) >= MIN_LITERAL
         for condition in plain_conditions(signature.when)
         for test in condition.tests
         if test.op in (Op.FITS, Op.REGEX, Op.SEQUENCE)

@@ -47,6 +47,27 @@ def literal_words(pattern: str) -> frozenset[str]:
     return frozenset(words)
 
 
+def literal_ends(pattern: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the words that begin, and those that end, as words do in every text that fits.
+
+    They touch a `*` on their other side, where they may go on.
+    """
+    begins: set[str] = set()
+    ends: set[str] = set()
+    parts = _parts(pattern)
+    for n, part in enumerate(parts):
+        found = split_words(part)
+        if not found:
+            continue
+        open_left = n > 0 and _is_word_char(part[0])
+        open_right = n < len(parts) - 1 and _is_word_char(part[-1])
+        if open_right and not (open_left and len(found) == 1):
+            begins.add(found[-1])
+        if open_left and not (open_right and len(found) == 1):
+            ends.add(found[0])
+    return frozenset(begins), frozenset(ends)
+
+
 def longest_literal(pattern: str) -> str:
     """Return the longest run of characters that every matching text contains, in lower case."""
     return max(_parts(pattern), key=len)
