@@ -354,7 +354,7 @@ def _beginnings(literals: tuple[str, ...]) -> Mapping[bytes, Sequence[str]]:
 def _log_lines(text: Text, literals: tuple[str, ...], item: Loaded) -> Iterator[LogLine]:
     for row, possible in text.rows(_beginnings(literals)).items():
         line = text.lines[row]
-        lower = line.text.lower()
+        lower = line.text.casefold()
         found = frozenset(literal for literal in possible if literal in lower)
         if found:
             at = Position(input=item.input.id, line=line.number, member=item.member)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from triage.signatures.facts import ENDS, words_of
+from triage.signatures.facts import ENDS, pieces_of, words_of
 from triage.signatures.fields import FieldType, Op
 from triage.signatures.literal import MIN_LITERAL, value_literal
 from triage.signatures.rule import Condition, Rule, Signature, Test, Value, plain_conditions
@@ -79,7 +79,9 @@ def _test_anchors(test: Test) -> Iterable[frozenset[str]]:
         literals = [value_literal(test.op, str(value)) for value in test.values]
         if all(len(literal) >= MIN_LITERAL for literal in literals):
             yield frozenset(f"={literal}" for literal in literals)
-    if test.op is Op.SEQUENCE:
+    elif test.thing == "log":
+        return
+    elif test.op is Op.SEQUENCE:
         for pattern in test.values:
             yield _best_word(_text_words(str(pattern)))
     elif test.op is Op.REGEX:
@@ -98,11 +100,12 @@ def _pattern_words(value: Value, kind: FieldType) -> Iterable[str]:
 
 
 def _text_words(pattern: str) -> frozenset[str]:
-    """Return the words of a pattern, and the ends of those that may go on in a text."""
-    begins, ends = literal_ends(pattern)
+    """Return the words of a pattern, and what there is of those that may go on in a text."""
+    begins, ends, inner = literal_ends(pattern)
     return literal_words(pattern).union(
         (f"^{word[:ENDS]}" for word in begins if len(word) >= ENDS),
         (f"${word[-ENDS:]}" for word in ends if len(word) >= ENDS),
+        *map(pieces_of, inner),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
+from zlib import crc32
 
 from triage.frames.names import name_forms
 from triage.model.crash import Crash, Environment
@@ -97,16 +98,17 @@ class Facts:
         return frozenset(names)
 
     def words(self) -> frozenset[str]:
-        """Return what anchors are compared with: words, their ends, the literals of lines.
+        """Return what anchors are compared with: words, parts of them, the literals of lines.
 
-        Words are in lower case; `^` and `$` mark the beginning and the end of a longer one, `=` a
-        literal.
+        Words are in lower case; `^`, `$` and `~` mark the beginning, the end and another part of
+        a longer one, `=` a literal.
         """
         if self._words is None:
             words = {word for text in self._texts() for word in words_of(text)}
             long = [word for word in words if len(word) >= ENDS]
             words.update([f"^{word[:ENDS]}" for word in long])
             words.update([f"${word[-ENDS:]}" for word in long])
+            words.update(piece for word in long for piece in pieces_of(word))
             words.update(f"={literal}" for literal in self._by_literal or ())
             self._words = frozenset(words)
         return self._words
@@ -148,7 +150,7 @@ class Facts:
 
     def _texts(self) -> set[str]:
         texts: set[str] = set()
-        for kind in ("frame", "thread", *_MAKERS):
+        for kind in ("frame", "thread", *(kind for kind in _MAKERS if kind != "log")):
             for thing in self.things(kind, any_thread=True):
                 for name, value in thing.values.items():
                     if kind in ("variable", "option"):
@@ -164,6 +166,16 @@ class Facts:
 def words_of(text: str) -> list[str]:
     """Return the words of a text as `literal_words` finds them in a pattern."""
     return _WORD.findall(text.casefold())
+
+
+@lru_cache(maxsize=16_384)
+def pieces_of(word: str) -> tuple[str, ...]:
+    """Return some of the pieces of a word, chosen by their own letters alone.
+
+    So what is chosen of a word is chosen of every longer word that it is in.
+    """
+    pieces = [word[n : n + ENDS] for n in range(len(word) - ENDS + 1)]
+    return tuple(f"~{piece}" for piece in pieces if crc32(piece.encode("utf-8", "replace")) & 3 == 0)
 
 
 def _known(source: object, kind: str) -> dict[str, Value]:

@@ -47,13 +47,14 @@ def literal_words(pattern: str) -> frozenset[str]:
     return frozenset(words)
 
 
-def literal_ends(pattern: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the words that begin, and those that end, as words do in every text that fits.
+def literal_ends(pattern: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Return what words of every text that fits begin with, end with, and have somewhere in them.
 
-    They touch a `*` on their other side, where they may go on.
+    Each touches a `*` on its other side, or on both, where the word may go on.
     """
     begins: set[str] = set()
     ends: set[str] = set()
+    inner: set[str] = set()
     parts = _parts(pattern)
     for n, part in enumerate(parts):
         found = split_words(part)
@@ -61,11 +62,14 @@ def literal_ends(pattern: str) -> tuple[frozenset[str], frozenset[str]]:
             continue
         open_left = n > 0 and _is_word_char(part[0])
         open_right = n < len(parts) - 1 and _is_word_char(part[-1])
-        if open_right and not (open_left and len(found) == 1):
+        if len(found) == 1 and open_left and open_right:
+            inner.add(found[0])
+            continue
+        if open_right:
             begins.add(found[-1])
-        if open_left and not (open_right and len(found) == 1):
+        if open_left:
             ends.add(found[0])
-    return frozenset(begins), frozenset(ends)
+    return frozenset(begins), frozenset(ends), frozenset(inner)
 
 
 def longest_literal(pattern: str) -> str:
