@@ -15,10 +15,11 @@ from triage.signatures.match import Match, match_rule, match_signature
 from triage.signatures.missing import hang_evidence, missing_evidence, to_text
 from triage.signatures.placeholders import fill
 from triage.signatures.rule import EngineRule, Family, Rule, Signature
-from triage.text.mention import is_written
+from triage.text.mention import is_written, states_failure
 
 MAX_DIAGNOSES = 10
 _FAMILY_FLOOR = 0.5
+_SURE_WORDS = 0.7
 _LEVELS = tuple(Level)
 
 
@@ -64,7 +65,7 @@ def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
             action=diagnoses[0].action or Action.COLLECT_MORE,
         )
     family, evidence = _family(diagnoses, facts, families)
-    if not crash.is_crash:
+    if not crash.is_crash and not (family and not crash.snapshot and _is_said(evidence)):
         return Diagnosed(verdict=Verdict.NO_CRASH, next_evidence=hang_evidence(crash))
     known = families.get(family) if family else None
     return Diagnosed(
@@ -118,6 +119,14 @@ def _tells_of_failure(evidence: Iterable[Evidence]) -> bool:
     Settings alone, however bad, are no crash.
     """
     return any(e.field == "log.line" and not is_written(e.text) for e in evidence)
+
+
+def _is_said(evidence: Sequence[Evidence]) -> bool:
+    """Tell whether a failure that no format knows is stated, by words that leave little doubt."""
+    return all(
+        e.field == "log.line" and e.weight >= _SURE_WORDS and states_failure(e.text)
+        for e in evidence
+    )
 
 
 def _diagnosis(match: Match, facts: Facts, families: Mapping[str, Family]) -> Diagnosis:
