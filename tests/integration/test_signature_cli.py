@@ -225,6 +225,7 @@ def test_explain(call, pack: Path, tmp_path: Path) -> None:
         f"             held on llm_engine.cpp   [{log} line 2]",
         "- supports variable.CLAW_VRAM_LIMIT is not set (0.5)",
         "             the crash does not state variable.CLAW_VRAM_LIMIT",
+        "= base 0.7; +0.5 of the doubt = 0.85; at most likely",
         "acme/lost matches: likely, confidence 0.85",
     ]
     log.write_text(OTHER)

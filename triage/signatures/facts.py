@@ -193,7 +193,7 @@ def _frames(thread: Thread, number: int) -> Iterator[Thing]:
     rank = 0
     for n, frame in enumerate(thread.frames):
         values: dict[str, Value] = {"kind": frame.kind.value, "index": frame.index}
-        for name in ("function", "file", "line", "module", "address"):
+        for name in ("function", "file", "line", "module", "address", "launch"):
             value = getattr(frame, name)
             if value is not None:
                 values[name] = value

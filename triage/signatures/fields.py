@@ -60,6 +60,7 @@ FIELDS = (
     Field("frame", "index", _F.NUMBER, "its place in the stack, 0 is the innermost"),
     Field("frame", "kind", _F.TEXT, "host, gpu, python, kernel or signal-handler"),
     Field("frame", "address", _F.HEX, "its address"),
+    Field("frame", "launch", _F.TEXT, "of a kernel on the GPU: its grid and blocks, as printed"),
     Field("frame", "sequence", _F.SEQUENCE, "functions that follow it, itself first"),
     Field("error", "api", _F.TEXT, "the layer that reported it: cuda, hip, engine, libc …"),
     Field("error", "code", _F.NUMBER, "its number"),
