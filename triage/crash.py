@@ -70,6 +70,7 @@ def join(
         environment=_environment(fragments),
         lines=tuple(lines),
         snapshot=snapshot,
+        dumped=any(f.dumped for f in fragments),
         thread_groups=group_threads(threads, wait_list(), blame) if snapshot else (),
         warnings=(*(w for f in fragments for w in f.warnings), *_left_out(len(found))),
     )

@@ -193,7 +193,9 @@ def _fragments(item: Loaded, text: Text | None, options: ReadOptions) -> Iterato
         fragment = _core_fragment(item, item.path, options)
         yield in_member(fragment, item.member) if item.member else fragment
     elif item.kind in _UNREAD:
-        yield Fragment(dialect="", warnings=(_not_read(item),))
+        yield Fragment(
+            dialect="", dumped=item.kind is InputKind.GPU_CORE, warnings=(_not_read(item),)
+        )
     elif text:
         yield from read_lines(text, item.input.id, item.member)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -103,6 +104,12 @@ def _report(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         _drop_output()
         return _READER_GONE
+    if isinstance(error, OSError) and error.errno == errno.EBADF:
+        _complain(
+            "nothing could be printed: standard output is closed", "give it a file: > FILE"
+        )
+        _drop_output()
+        return int(ExitCode.USAGE)
     if isinstance(error, OSError):
         what = f"{error.filename}: " if error.filename else ""
         _complain(f"{what}{error.strerror or error}", "check free space and permissions")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import resource
 import select
@@ -25,6 +26,7 @@ MEMORY_BYTES: Final = 16 << 30
 UNWOUND_FRAMES: Final = 20_000
 _MAX_WORKERS: Final = 4
 _KILL_WAIT: Final = 5.0
+_FIRST_FREE: Final = 3
 
 _ENVIRONMENT: Final = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -224,15 +226,27 @@ def _new_folder() -> str:
 
 
 def _start_in(sandbox: Sandbox, options: GdbOptions) -> subprocess.Popen[bytes]:
+    filter_at = _readable(sandbox.program)
+    try:
+        command = sandbox.command(
+            _arguments(options), cpu=options.cpu, memory=options.memory, filter_at=filter_at
+        )
+        return _start(command, "/", (filter_at,))
+    finally:
+        os.close(filter_at)
+
+
+def _readable(data: bytes) -> int:
+    """Return a descriptor that gives some bytes, and is none of those that a program starts with.
+
+    In a process whose own were closed a new one can be 0 to 2, where gdb's pipes will be.
+    """
     read_end, write_end = os.pipe()
     try:
-        os.write(write_end, sandbox.program)
-        os.close(write_end)
-        command = sandbox.command(
-            _arguments(options), cpu=options.cpu, memory=options.memory, filter_at=read_end
-        )
-        return _start(command, "/", (read_end,))
+        os.write(write_end, data)
+        return fcntl.fcntl(read_end, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE)
     finally:
+        os.close(write_end)
         os.close(read_end)
 
 

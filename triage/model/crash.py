@@ -157,8 +157,9 @@ class Fragment:
 
     `signal_rank` says how directly the signal was observed (0 core dump, 1 debugger, 2 kernel,
     3 the program's own words, 4 shell, 5 an exit status); `snapshot` says that the process lived
-    on; `span` holds the first and the last line of the region, `claimed` those that were
-    understood. `truncated` says that the input is not whole.
+    on, `dumped` that something wrote a dump because it failed. `span` holds the first and the last
+    line of the region, `claimed` those that were understood. `truncated` says that the input is not
+    whole.
     """
 
     dialect: str
@@ -167,6 +168,7 @@ class Fragment:
     signal: Signal | None = None
     signal_rank: int = 9
     snapshot: bool = False
+    dumped: bool = False
     modules: tuple[Module, ...] = ()
     engine: Engine | None = None
     environment: Environment = field(default_factory=Environment)
@@ -190,7 +192,8 @@ class Crash:
     """One incident: every fragment of every input, joined.
 
     `snapshot` says that there is a snapshot of a process that lived on, and no sign of a crash;
-    `thread_groups` are then what its threads wait for.
+    `thread_groups` are then what its threads wait for. `dumped` says that there is a dump which was
+    written because something failed, whether or not it can be read.
     """
 
     engine: Engine | None = None
@@ -203,12 +206,13 @@ class Crash:
     environment: Environment = field(default_factory=Environment)
     lines: tuple[LogLine, ...] = ()
     snapshot: bool = False
+    dumped: bool = False
     thread_groups: tuple[ThreadGroup, ...] = ()
     warnings: tuple[ReportWarning, ...] = ()
 
     @property
     def is_crash(self) -> bool:
         """Tell whether anything at all failed."""
-        if self.signal or self.errors:
+        if self.signal or self.errors or self.dumped:
             return True
         return not self.snapshot and any(t.frames for t in self.threads)
