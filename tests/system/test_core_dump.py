@@ -25,7 +25,7 @@ KNOWN = frozenset({"CLAW_VRAM_LIMIT", "CUDA_VISIBLE_DEVICES"})
 
 
 def read(core: Path, binary: Path | None, **more: object) -> Fragment:
-    request = CoreRequest(binary=binary, **more)
+    request = CoreRequest(binaries=(binary,) if binary else (), **more)
     return read_core_dump(core, request, input_id=3, known_variables=KNOWN)
 
 
@@ -406,7 +406,7 @@ class TestDebugger:
 
     def test_read_early(self, core_programs, crash: Crash):
         core = crash(core_programs.plain, HF_X="1")
-        with EarlyRead(core, CoreRequest(binary=core_programs.plain)) as reading:
+        with EarlyRead(core, CoreRequest(binaries=(core_programs.plain,))) as reading:
             fragment = reading.result(KNOWN)
         assert functions(crashed(fragment))[0] == "read_tensor"
         assert fragment.environment.variables == dict.fromkeys(KNOWN)
@@ -417,7 +417,7 @@ class TestDebugger:
         with anticipate([str(core), "--binary", str(binary), "-v"]):
             ((_, _, prepared),) = list(early._anticipated)
             assert prepared.started is not None
-            with EarlyRead(core, CoreRequest(binary=binary)) as reading:
+            with EarlyRead(core, CoreRequest(binaries=(binary,) if binary else ())) as reading:
                 assert reading._prepared is prepared
                 assert functions(crashed(reading.result(KNOWN)))[0] == "read_tensor"
         assert prepared.started.popen.returncode is not None
@@ -427,7 +427,7 @@ class TestDebugger:
         core, binary = crash(core_programs.plain), core_programs.plain
         with anticipate([str(core), "-b", str(binary), *more]):
             ((_, _, prepared),) = list(early._anticipated)
-            with EarlyRead(core, CoreRequest(binary=binary, sandbox=False)) as reading:
+            with EarlyRead(core, CoreRequest(binaries=(binary,) if binary else (), sandbox=False)) as reading:
                 assert reading._prepared is not prepared
                 assert prepared.started is not None
                 assert prepared.started.popen.returncode is not None
@@ -439,7 +439,7 @@ class TestDebugger:
             assert early._anticipated == []
 
     def test_prepared_and_not_read(self, core_programs, crash: Crash):
-        request = CoreRequest(binary=core_programs.plain, sandbox=False)
+        request = CoreRequest(binaries=(core_programs.plain,), sandbox=False)
         with prepare.prepare(crash(core_programs.plain), request) as prepared:
             assert prepared.started is not None
             folder = Path(f"/proc/{prepared.started.popen.pid}/cwd").readlink()

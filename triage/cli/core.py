@@ -58,7 +58,7 @@ def command(
     gdb reads the stacks in a sandbox; the core itself tells the signal, the command line and the
     variables. No file is opened but those that you name, and this machine's libraries that have the
     build ids of the core's where you give --binary. A CORE may be packed (gzip, bzip2, xz, zstd,
-    lz4); a folder stands for the core dumps in it.
+    lz4); a folder stands for the core dumps in it, and `-` for standard input.
     """
     from triage.cli.core_runs import CoreRun, Page  # not for --help
 
@@ -68,7 +68,12 @@ def command(
     )  # fmt: skip
     page = Page(form=form, verbose=verbose, output=output, color=color)
     if listing or last:
-        if len(cores) > 1 or (listing and last):
+        if listing and last:
+            raise UsageError(
+                "--list shows crashes and --last reads one: give one of the two",
+                hint="clawtriage core --list; clawtriage core --last PROGRAM",
+            )
+        if len(cores) > 1:
             raise UsageError("name one program at most", hint="clawtriage core --last PROGRAM")
         match = cores[0] if cores else None
         return run.list_kept(match, page) if listing else run.read_last(match, page)

@@ -21,7 +21,21 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("text", "markdown", "json", "jsonl")
-_PATH = click.Path(path_type=Path)
+
+
+class NamedPath(click.Path):
+    """A path that is not empty: as a path an empty name would be the current folder."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """Return the path; an empty name is wrong usage."""
+        if value == "":
+            self.fail("the name is empty (is a variable of the shell not set?)", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+_PATH = NamedPath(path_type=Path)
 
 
 def _with_options(command: F, options: Sequence[Callable[[F], F]]) -> F:
@@ -113,8 +127,7 @@ def core_request(
     from triage.debugger.prepare import CoreRequest
 
     return CoreRequest(
-        binary=binaries[0] if len(binaries) == 1 else None,
-        binaries=binaries if len(binaries) > 1 else (),
+        binaries=binaries,
         sysroot=sysroot,
         symbols=symbols,
         sandbox=not unsafe_no_sandbox,

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 from triage.closing import Closing
 from triage.debugger.sandbox import Sandbox
+from triage.ending import at_end, unbroken
 from triage.errors import DebuggerError
 
 NOWHERE: Final = "/nonexistent"
@@ -68,7 +69,7 @@ class GdbProcess(Closing):
         self.sandboxed = sandbox is not None
         self._folder: str | None = None
         self._closing = threading.Lock()
-        with _running_lock:
+        with unbroken(), _running_lock:
             if _over.is_set():
                 raise DebuggerError("the program ends, so no gdb is started")
             try:
@@ -90,6 +91,11 @@ class GdbProcess(Closing):
         """End gdb, whatever it is doing: it can ignore every signal but this."""
         _running.discard(self)
         with self._closing:  # the thread that reads may see its end at the same time
+            self._end()
+
+    def kill(self) -> None:
+        """End gdb without waiting for another thread that does the same."""
+        with contextlib.suppress(OSError, ValueError):
             self._end()
 
     def _end(self) -> None:
@@ -135,6 +141,15 @@ def end_all() -> None:
         _over.set()
     for process in tuple(_running):
         process.close()
+
+
+def _kill_all() -> None:
+    """End every gdb when a signal ends the program, whatever was being done with it."""
+    for process in tuple(_running):
+        process.kill()
+
+
+at_end(_kill_all)
 
 
 def path_text(path: Path | None) -> str | None:

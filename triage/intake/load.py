@@ -14,9 +14,16 @@ from typing import BinaryIO, cast
 
 from triage.errors import InputError
 from triage.intake.archive import MAX_DEPTH, ArchiveError, Budget, LimitError, Member
-from triage.intake.dumps import DUMPS, HEAD, load_dump, unpacked_from, unpacking
+from triage.intake.dumps import (
+    DUMPS,
+    HEAD,
+    load_dump,
+    refuse_packed_twice,
+    unpacked_from,
+    unpacking,
+)
 from triage.intake.kind import SEVEN_ZIP, classify, compression
-from triage.intake.loaded import Loaded, Source
+from triage.intake.loaded import STANDARD_INPUT, Loaded, Source
 from triage.intake.spool import Spool
 from triage.intake.tar import read_tar
 from triage.intake.texts import Anchors, load_text
@@ -69,7 +76,7 @@ def load(name: str, input_id: int, anchors: Anchors, spool: Spool) -> list[Loade
     with _open(name) as raw:
         stream = io.BufferedReader(cast("io.RawIOBase", raw), HEAD * 2) if name == "-" else raw
         size, path = _size(stream, name)
-        shown = "standard input" if name == "-" else name
+        shown = STANDARD_INPUT if name == "-" else name
         info = Input(id=input_id, name=shown, kind=InputKind.UNREADABLE, size=size)
         source = Source(input=info, stream=stream, path=path)
         return _Loader(anchors, spool).load(source, depth=0)
@@ -92,6 +99,8 @@ class _Loader:
             source = replace(source, input=replace(source.input, kind=kind))
         if kind in DUMPS:
             return [load_dump(source, kind, self._spool)]
+        if kind is InputKind.PROGRAM:
+            return [self._load_program(source)]
         if kind is InputKind.TEXT:
             limit = MAX_TEXT if source.path else MAX_UNPACKED
             return [load_text(source, head, self._anchors, limit)]
@@ -104,10 +113,16 @@ class _Loader:
             return self._load_archive(source, head, depth + 1)
         raise InputError(f"{source.name} is {looks}", hint=_way_out(looks, source.name))
 
+    def _load_program(self, source: Source) -> Loaded:
+        """Return a program or library, which may be the one that a core dump is from."""
+        loaded = load_dump(source, InputKind.PROGRAM, self._spool)
+        if loaded.input.truncated:
+            raise InputError(f"{source.name} is a program or library, and there is no room for it")
+        return loaded
+
     def _load_compressed(self, source: Source, name: str, depth: int) -> list[Loaded]:
         with unpacking(source, name) as (plain, inner):
-            if compression(_peek(inner)):
-                raise InputError(f"{source.name} is packed twice", hint="unpack it first")
+            refuse_packed_twice(source, _peek(inner))
             loaded = self.load(replace(source, stream=inner, path=None), depth=depth)
             return unpacked_from(source, name, plain.damage, loaded)
 
@@ -168,8 +183,8 @@ class _Loader:
 
 
 def _way_out(looks: str, name: str) -> str:
-    if looks.startswith("a program"):
-        return f"give its core dump: clawtriage core CORE --binary {name}"
+    if "cut off" in looks:
+        return "fetch it again"
     if looks.startswith("an archive") or looks.endswith(" file"):
         return "unpack it first and give the files in it"
     if looks.startswith("a minidump"):

@@ -105,7 +105,7 @@ class ModelFile:
 class Environment:
     """The circumstances of the crash, as far as the inputs state them.
 
-    `variables` maps a variable to its value, and to None where it is known to be unset; a variable
+    `executable` is the path of the program; `variables` maps a variable to its value, and to None where it is known to be unset; a variable
     that is not in it is simply not known. `options` are the engine's settings by option name,
     from the command line or the engine's own log; `where` tells the position of each fact.
     """
@@ -117,6 +117,7 @@ class Environment:
     driver_cuda: str | None = None
     cuda_runtime: str | None = None
     cuda_toolkit: str | None = None
+    executable: str | None = None
     command_line: tuple[str, ...] | None = None
     variables: Mapping[str, str | None] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
