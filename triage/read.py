@@ -297,6 +297,8 @@ def read_lines(text: Text, input_id: int, member: str | None = None) -> Iterator
 
     claimed: dict[str, set[int]] = {}
     for form in formats():
+        if not text.has(form.anchors):
+            continue
         taken: set[int] = set().union(*(claimed.get(name, set()) for name in form.yields_to))
         mine = claimed.setdefault(form.name, set())
         for fragment in _read_format(form, text, taken, (input_id, member)):
@@ -309,8 +311,6 @@ def _read_format(
 ) -> Iterator[Fragment]:
     from triage.formats import Region
 
-    if not text.has(form.anchors):
-        return
     lines = _without(text.lines, taken) if taken else text.lines
     places = runs(lines, form.opens, before=form.before, after=form.after, reach=form.reach)
     for begin, end in places:
@@ -362,17 +362,15 @@ class Text:
         self._starts = list(accumulate((len(raw) + 1 for raw in encoded), initial=0))[:-1]
         self._places = literals.places(b"\n" + b"\n".join(encoded))
 
-    def has(self, literals: Iterable[str]) -> bool:
+    def has(self, literals: tuple[str, ...]) -> bool:
         """Tell whether any of some literals may be in the text."""
-        return any(looked_for(literal) in self._places for literal in literals)
+        return not looked_for(literals).isdisjoint(self._places)
 
-    def rows(self, literals: Iterable[str]) -> list[int]:
+    def rows(self, literals: tuple[str, ...]) -> list[int]:
         """Return, in order, the rows in which any of some literals may be, in whatever case."""
-        places: set[int] = set()
-        for literal in literals:
-            ends = self._places.get(looked_for(literal, any_case=True), ())
-            places.update(end - 1 for end in ends)
-        return rows_of(sorted(places), self._starts)
+        wanted = looked_for(literals, any_case=True)
+        found = (ends for text, ends in self._places.items() if text in wanted)
+        return rows_of(sorted({end - 1 for ends in found for end in ends}), self._starts)
 
 
 def _log_lines(text: Text, literals: tuple[str, ...], item: Loaded) -> Iterator[LogLine]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import IO, Any
 
 from triage.parse.cache import load_cached, store_cached
@@ -18,6 +18,7 @@ LONG = 20
 """Characters of a literal that are looked for; hyperscan needs another, slower engine above 24."""
 
 _SMALL = 1 << 15  # bytes up to which a search for each literal costs less than hyperscan's start
+_FEW = 200  # small texts, as in an archive, that together cost as much
 
 Buffer = bytes | bytearray | memoryview
 
@@ -29,6 +30,9 @@ class Literals:
         exact = {(text[:LONG].encode(), False) for text in literals}
         loose = {(text[:LONG].lower().encode(), True) for text in any_case}
         self._patterns = sorted(exact | loose)
+        self._small = 0
+        self._exact = [text for text, any_case in self._patterns if not any_case]
+        self._loose = [text for text, any_case in self._patterns if any_case]
 
     def ends(self, data: Buffer) -> list[int]:
         """Return, in order, where literals end in a piece of a big text."""
@@ -36,7 +40,9 @@ class Literals:
 
     def places(self, data: bytes) -> dict[bytes, list[int]]:
         """Return where each literal that occurs ends, by the part of it that was looked for."""
-        if len(data) <= _SMALL or self._database is None:
+        self._small += len(data) <= _SMALL
+        quick = len(data) <= _SMALL and self._small <= _FEW
+        if quick or self._database is None:
             return self._searched(data)
         found: dict[bytes, list[int]] = {}
         for index, end in self._scanned(data):
@@ -44,14 +50,14 @@ class Literals:
         return {text: sorted(ends) for text, ends in found.items()}
 
     def _searched(self, data: bytes) -> dict[bytes, list[int]]:
-        lower = data.lower()
         found: dict[bytes, list[int]] = {}
-        for text, any_case in self._patterns:
-            where = lower if any_case else data
-            at = where.find(text)
-            while at >= 0:
-                found.setdefault(text, []).append(at + len(text))
-                at = where.find(text, at + 1)
+        for where, texts in ((data, self._exact), (data.lower(), self._loose)):
+            # Most texts hold few of them: the one that is asked for the others must be quick.
+            for text in [text for text in texts if text in where]:
+                at = where.find(text)
+                while at >= 0:
+                    found.setdefault(text, []).append(at + len(text))
+                    at = where.find(text, at + 1)
         return found
 
     def _scanned(self, data: Buffer) -> list[tuple[int, int]]:
@@ -109,9 +115,10 @@ def _loaded(file: IO[bytes]) -> Any:
     return database
 
 
-def looked_for(literal: str, *, any_case: bool = False) -> bytes:
-    """Return the part of a literal by which `Literals.places` names it."""
-    return (literal.lower() if any_case else literal)[:LONG].encode()
+@lru_cache(maxsize=256)
+def looked_for(literals: tuple[str, ...], *, any_case: bool = False) -> frozenset[bytes]:
+    """Return the parts of literals by which `Literals.places` names them."""
+    return frozenset((t.lower() if any_case else t)[:LONG].encode() for t in literals)
 
 
 def rows_of(places: Sequence[int], starts: Sequence[int]) -> list[int]:

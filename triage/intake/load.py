@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import stat
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +32,7 @@ from triage.intake.texts import Anchors, load_text
 from triage.intake.zipped import read_zip
 from triage.model.crash import ReportWarning
 from triage.model.report import Input, InputKind
+from triage.text.safe import safe_line
 
 MAX_TEXT = 64 << 30
 MAX_UNPACKED = 16 << 30
@@ -37,6 +40,7 @@ MAX_KEPT = 256 << 20
 """Bytes of lines that are kept of all the texts in an archive."""
 _LINE_COST = 64  # what a line takes beside its characters
 _NAMED = 5
+_SILENCE = 1.0  # seconds
 _FETCH = "fetch it again, or unpack it and give the files in it"
 
 
@@ -196,9 +200,12 @@ def _open(name: str) -> BinaryIO:
     if name == "-":
         if sys.stdin is None:
             raise InputError("standard input is closed", hint="give the name of a file")
+        if sys.stdin.isatty():
+            print("clawtriage: reading standard input; Ctrl-D ends it", file=sys.stderr)
         return cast("BinaryIO", sys.stdin.buffer)
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        with _patience(name):
+            descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise InputError(_why(name, error), hint=_hint(error)) from error
     stream = os.fdopen(descriptor, "rb")
@@ -207,6 +214,20 @@ def _open(name: str) -> BinaryIO:
         stream.close()
         raise InputError(f"{name} is not a file", hint="give a log file, a core dump or a folder")
     return stream
+
+
+@contextlib.contextmanager
+def _patience(name: str) -> Iterator[None]:
+    """Say what is waited for where opening takes long: a pipe that nobody writes to."""
+    words = f"clawtriage: waiting for a program that writes to the pipe {safe_line(name)}"
+    notice = threading.Timer(_SILENCE, lambda: print(words, file=sys.stderr, flush=True))
+    notice.daemon = True
+    if stat.S_ISFIFO(os.stat(name).st_mode):  # noqa: PTH116 - as the call that follows
+        notice.start()
+    try:
+        yield
+    finally:
+        notice.cancel()
 
 
 def _why(name: str, error: OSError) -> str:
