@@ -11,11 +11,21 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from typing import Final
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_last_steps: list[Callable[[], None]] = []
-_held = 0
-_asked: int | None = None
+
+
+class _State:
+    """What is to be done at the end, and whether a signal waits for it."""
+
+    def __init__(self) -> None:
+        self.last_steps: list[Callable[[], None]] = []
+        self.held = 0
+        self.asked: int | None = None
+
+
+_STATE: Final = _State()
 
 
 def handle_signals() -> None:
@@ -30,12 +40,12 @@ def at_end(step: Callable[[], None]) -> None:
 
     It is called between any two steps of the main thread, so it must not wait for a lock.
     """
-    _last_steps.append(step)
+    _STATE.last_steps.append(step)
 
 
 def not_at_end(step: Callable[[], None]) -> None:
     """Take back what `at_end` was told."""
-    _last_steps.remove(step)
+    _STATE.last_steps.remove(step)
 
 
 @contextlib.contextmanager
@@ -45,28 +55,26 @@ def unbroken() -> Iterator[None]:
     For steps of the main thread that belong together, such as making a folder and telling `at_end`
     of it.
     """
-    global _held
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _held += 1
+    _STATE.held += 1
     try:
         yield
     finally:
-        _held -= 1
-        if not _held and _asked is not None:
-            _end(_asked, None)
+        _STATE.held -= 1
+        if not _STATE.held and _STATE.asked is not None:
+            _end(_STATE.asked, None)
 
 
 def _end(number: int, _: object) -> None:
     """Do the last steps and die of the signal, so that a shell sees what ended the program."""
-    global _asked
-    if _held:
-        _asked = number
+    if _STATE.held:
+        _STATE.asked = number
         return
     for other in _SIGNALS:
         signal.signal(other, signal.SIG_IGN)
-    for step in reversed(_last_steps):
+    for step in reversed(_STATE.last_steps):
         with contextlib.suppress(Exception):
             step()
     signal.signal(number, signal.SIG_DFL)

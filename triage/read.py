@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from triage.crash import join
 from triage.errors import InputError
-from triage.intake.literals import Literals, looked_for, rows_of
+from triage.intake.literals import Literals, all_looked_for, rows_of
 from triage.intake.load import expand, load
 from triage.intake.loaded import Loaded
 from triage.intake.spool import Spool
@@ -179,7 +179,8 @@ def _without_programs(loaded: list[Loaded]) -> list[Loaded]:
     if not programs:
         return loaded
     first = programs[0].name
-    hint = f"give its core dump: clawtriage core CORE --binary {shlex.quote(programs[0].input.name)}"
+    file = shlex.quote(programs[0].input.name)
+    hint = f"give its core dump: clawtriage core CORE --binary {file}"
     if all(item.kind in _NOTHING_TO_READ for item in loaded):
         raise InputError(f"{first} is a program or library, not a core dump", hint=hint)
     names = ", ".join(item.name for item in programs[:_NAMED])
@@ -364,11 +365,11 @@ class Text:
 
     def has(self, literals: tuple[str, ...]) -> bool:
         """Tell whether any of some literals may be in the text."""
-        return not looked_for(literals).isdisjoint(self._places)
+        return not all_looked_for(literals).isdisjoint(self._places)
 
     def rows(self, literals: tuple[str, ...]) -> list[int]:
         """Return, in order, the rows in which any of some literals may be, in whatever case."""
-        wanted = looked_for(literals, any_case=True)
+        wanted = all_looked_for(literals, any_case=True)
         found = (ends for text, ends in self._places.items() if text in wanted)
         return rows_of(sorted({end - 1 for ends in found for end in ends}), self._starts)
 

@@ -147,7 +147,9 @@ class TestHostFiles:
 
     def test_its_text_is_shown_without_the_sandbox(self, leaking):
         program, core = leaking
-        assert CANARY in (crashed(read(core, binaries=(program,), sandbox=False)).frames[0].args or "")
+        assert CANARY in (
+            crashed(read(core, binaries=(program,), sandbox=False)).frames[0].args or ""
+        )
 
     def test_a_fifo_that_the_core_dump_names(self, leaking, tmp_path: Path):
         program, core = leaking

@@ -100,9 +100,7 @@ def _report(error: Exception) -> int:
         _drop_output()
         return _READER_GONE
     if isinstance(error, OSError) and error.errno == errno.EBADF:
-        _complain(
-            "nothing could be printed: standard output is closed", "give it a file: > FILE"
-        )
+        _complain("nothing could be printed: standard output is closed", "give it a file: > FILE")
         _drop_output()
         return int(ExitCode.USAGE)
     if isinstance(error, OSError):

@@ -36,6 +36,7 @@ def command(
     binaries: tuple[Path, ...],
     sysroot: Path | None,
     symbols: Path | None,
+    debugger: Path | None,
     timeout: float,
     unsafe_no_sandbox: bool,
     packs: tuple[Path, ...],
@@ -56,8 +57,7 @@ def command(
     from triage.pipeline import Options
     from triage.render.json_ import dump
 
-    request = core_request(binaries, sysroot, symbols, timeout, unsafe_no_sandbox)
-    request.check()
+    request = core_request(binaries, sysroot, symbols, debugger, timeout, unsafe_no_sandbox)
     options = Options(packs=packs, db=db, tmp=tmp, redact=not no_redact, core=request)
     seen: set[str] = set()
     for row in run_batch(Path(uploads), options):

@@ -39,6 +39,7 @@ def command(
     binaries: tuple[Path, ...],
     sysroot: Path | None,
     symbols: Path | None,
+    debugger: Path | None,
     timeout: float,
     unsafe_no_sandbox: bool,
     logs: tuple[str, ...],
@@ -63,7 +64,7 @@ def command(
     from triage.cli.core_runs import CoreRun, Page  # not for --help
 
     run = CoreRun(
-        request=core_request(binaries, sysroot, symbols, timeout, unsafe_no_sandbox),
+        request=core_request(binaries, sysroot, symbols, debugger, timeout, unsafe_no_sandbox),
         logs=logs, packs=packs, db=db, tmp=tmp, redact=not no_redact,
     )  # fmt: skip
     page = Page(form=form, verbose=verbose, output=output, color=color)

@@ -71,7 +71,6 @@ class CoreRun:
             )
         if page.form == "json" and len(paths) > 1:
             raise UsageError("json is one report", hint="for several: --format jsonl")
-        self.request.check()
         return self._read_many(paths, replace(self.request, bundled=tuple(beside)), page)
 
     def read_last(self, match: str | None, page: Page) -> int:
@@ -112,7 +111,8 @@ class CoreRun:
 
         # gdb takes longest: it reads the core while the rest is imported, and what prints the
         # report is imported while it still reads.
-        with EarlyRead(opened.path or Path(opened.input.name), request, command=command) as early:
+        path = opened.path or Path(opened.input.name)
+        with EarlyRead(path, request, command=command) as early:
             from triage.pipeline import Analyzer, Options
 
             options = Options(

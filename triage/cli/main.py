@@ -46,10 +46,11 @@ def _fill_closed() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDONLY if number == 1 else os.O_RDWR)  # the lowest that is free
+            # The number that is taken is the lowest that is free: this one.
+            os.open(os.devnull, os.O_RDONLY if number == 1 else os.O_RDWR)
             os.set_inheritable(number, True)
     if sys.stdout is None:
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115, PTH123 - to the end
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - to the end
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - to the end
 

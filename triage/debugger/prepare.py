@@ -25,7 +25,6 @@ from triage.elf.image import Image, read_image
 from triage.errors import DebuggerError, InputError, SandboxError
 from triage.model.crash import ReportWarning, Symbols
 
-
 _NAMED: Final = 5
 
 
@@ -36,12 +35,14 @@ class CoreRequest:
     `binaries` is the program, or several of which the one with the core's build id is taken;
     `bundled` are the files that came with the core dump, which need that build id in any case.
     `sysroot` holds the crashed machine's files in their folders, `symbols` files by build id.
+    `debugger` is a gdb in place of the one that the search path leads to.
     """
 
     binaries: tuple[Path, ...] = ()
     bundled: tuple[BundledFile, ...] = ()
     sysroot: Path | None = None
     symbols: Path | None = None
+    debugger: Path | None = None
     sandbox: bool = True
     limits: GdbLimits = field(default_factory=GdbLimits)
 
@@ -52,6 +53,10 @@ class CoreRequest:
 
     def check(self) -> None:
         """Raise InputError where a program that the user names is none, or cannot be read."""
+        if self.debugger is not None and not os.access(self.debugger, os.X_OK):
+            raise InputError(
+                f"the debugger {self.debugger} cannot be run", hint="give the path of a gdb"
+            )
         for binary in self.binaries:
             _read_program(binary)
 
@@ -117,8 +122,8 @@ def prepare(
 ) -> Prepared:
     """Read what a core dump says of itself, and start gdb where there is use for it.
 
-    `command` is the beginning of the command line that reads it, where that is not `clawtriage core`
-    with its path; `start` false leaves it to the reader to start gdb. Raises InputError where
+    `command` begins the command line that reads it, where that is not `clawtriage core` with its
+    path; `start` false leaves it to the reader to start gdb. Raises InputError where
     `path` is no core dump or the binary no program.
     """
     with _open(path, "core dump") as stream:
@@ -172,7 +177,7 @@ def _set_up(
     image: Image | None,
 ) -> None:
     binary = None if program is None else program.path
-    gdb = find_gdb()
+    gdb = str(request.debugger.absolute()) if request.debugger else find_gdb()
     if gdb is None:
         message = "gdb is not installed, so functions have no names: apt-get install gdb"
         prepared.warnings.append(_warn("debugger-missing", message))
@@ -245,7 +250,8 @@ def _open(path: Path, what: str) -> BinaryIO:
     try:
         return open_regular(path)
     except OSError as error:
-        raise InputError(f"cannot read the {what} {path}: {error.strerror}") from error
+        hint = "check its name, and who may read it: ls -l FILE"
+        raise InputError(f"cannot read the {what} {path}: {error.strerror}", hint=hint) from error
 
 
 def _read_program(binary: Path) -> Image:
@@ -269,9 +275,7 @@ def is_same_program(core: Path, binary: Path) -> bool | None:
     return None if wanted is None or found is None else wanted == found
 
 
-def _examine(
-    program: BundledFile, facts: CoreFacts
-) -> tuple[Image | None, list[ReportWarning]]:
+def _examine(program: BundledFile, facts: CoreFacts) -> tuple[Image | None, list[ReportWarning]]:
     """Return what the program's file holds, None where it is not the one that crashed."""
     image, binary = _read_program(program.path), program.name
     problem = _mismatch(binary, image, facts)
@@ -307,9 +311,7 @@ def _mismatch(binary: str, image: Image, facts: CoreFacts) -> ReportWarning | No
     return _warn("binary-mismatch", message)
 
 
-def _missing(
-    again: str, facts: CoreFacts, request: CoreRequest, bundle: Bundle
-) -> ReportWarning:
+def _missing(again: str, facts: CoreFacts, request: CoreRequest, bundle: Bundle) -> ReportWarning:
     executable = facts.executable or "an unknown program"
     given = shlex.quote((facts.executable or "PATH").removesuffix(" (deleted)"))
     message = (
@@ -331,7 +333,9 @@ def _not_it(facts: CoreFacts, request: CoreRequest, bundle: Bundle) -> str:
             "name the one that you trust to be it"
         )
     if bundle.program(facts) is not None:
-        return f"; the one that came with it ({names}) is used in a sandbox only, unless you name it"
+        return (
+            f"; the one that came with it ({names}) is used in a sandbox only, unless you name it"
+        )
     return f" with the build id {facts.executable_build_id}, which is not that of {names}"
 
 

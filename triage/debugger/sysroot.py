@@ -45,7 +45,7 @@ class Verified(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Where files are looked for: folders that the user named, the core dump's bundle, this machine."""
+    """Where files are looked for: folders that the user named, the bundle, this machine."""
 
     sysroot: Path | None = None
     symbols: Path | None = None

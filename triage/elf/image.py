@@ -48,7 +48,8 @@ class Image:
     """An ELF executable or shared library.
 
     `has_debug_info` is about this file alone; `debug_only` says that it is the separate debug file
-    of a program, without its code; `debug_link` is the name that a program has for such a file. `shared_debug` names, with its build id, a file that several debug files have in common.
+    of a program, without its code; `debug_link` is the name that a program has for such a file.
+    `shared_debug` names, with its build id, a file that several debug files have in common.
     """
 
     arch: str

@@ -131,35 +131,30 @@ def _object(state: _State, item: Item) -> None:
 
 
 def _source(state: _State, item: Item) -> None:
-    fields = item.fields
-    frame = Frame(
-        index=0,
-        function=_name(fields["s_function"]),
-        file=fields["source"],
-        line=number(fields["s_line"]) or None,
-        address=fields.get("s_address"),
-        trust=Trust.DEBUG_INFO,
-        at=item.at,
-    )
-    if fields.get("s_index") is None and not state.frames:
-        return
-    _backward(state, item, fields.get("s_index"), frame)
+    _placed(state, item, "s", "source", inlined=False)
 
 
 def _inliner(state: _State, item: Item) -> None:
+    _placed(state, item, "i", "inliner", inlined=True)
+
+
+def _placed(state: _State, item: Item, prefix: str, file: str, *, inlined: bool) -> None:
+    """Add a frame by its place in the source; one without a number belongs to the one above it."""
     fields = item.fields
+    printed = fields.get(f"{prefix}_index")
+    if printed is None and not state.frames:
+        return
     frame = Frame(
         index=0,
-        function=_name(fields["i_function"]),
-        file=fields["inliner"],
-        line=number(fields["i_line"]) or None,
-        inlined=True,
+        function=_name(fields[f"{prefix}_function"]),
+        file=fields[file],
+        line=number(fields[f"{prefix}_line"]) or None,
+        address=fields.get(f"{prefix}_address"),
+        inlined=inlined,
         trust=Trust.DEBUG_INFO,
         at=item.at,
     )
-    if fields.get("i_index") is None and not state.frames:
-        return
-    _backward(state, item, fields.get("i_index"), frame)
+    _backward(state, item, printed, frame)
 
 
 def _boost(state: _State, item: Item) -> None:

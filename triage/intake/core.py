@@ -25,7 +25,6 @@ from triage.intake.spool import Spool
 from triage.intake.unpack import unpacked
 from triage.model.report import Input, InputKind
 
-
 _UNREADABLE = (
     "read it as its owner (sudo clawtriage core CORE), or take it from where systemd keeps it for "
     "you: coredumpctl dump -o core PID"

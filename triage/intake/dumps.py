@@ -41,7 +41,7 @@ def load_dump(source: Source, kind: InputKind, spool: Spool) -> Loaded:
 
 
 def refuse_packed_twice(source: Source, head: bytes) -> None:
-    """Raise InputError where a packed file, of which `head` is the plain text, holds another one."""
+    """Raise InputError where a packed file, of which `head` is unpacked, holds another one."""
     inner = compression(head)
     if inner is not None:
         raise InputError(

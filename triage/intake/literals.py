@@ -115,10 +115,15 @@ def _loaded(file: IO[bytes]) -> Any:
     return database
 
 
+def looked_for(literal: str, *, any_case: bool = False) -> bytes:
+    """Return the part of a literal by which `Literals.places` names it."""
+    return (literal.lower() if any_case else literal)[:LONG].encode()
+
+
 @lru_cache(maxsize=256)
-def looked_for(literals: tuple[str, ...], *, any_case: bool = False) -> frozenset[bytes]:
-    """Return the parts of literals by which `Literals.places` names them."""
-    return frozenset((t.lower() if any_case else t)[:LONG].encode() for t in literals)
+def all_looked_for(literals: tuple[str, ...], *, any_case: bool = False) -> frozenset[bytes]:
+    """Return the parts by which `Literals.places` names some literals; the same are kept."""
+    return frozenset(looked_for(text, any_case=any_case) for text in literals)
 
 
 def rows_of(places: Sequence[int], starts: Sequence[int]) -> list[int]:

@@ -115,7 +115,7 @@ class _Loader:
             return self._load_compressed(source, name, depth)
         if kind is InputKind.ARCHIVE and depth < MAX_DEPTH and not head.startswith(SEVEN_ZIP):
             return self._load_archive(source, head, depth + 1)
-        raise InputError(f"{source.name} is {looks}", hint=_way_out(looks, source.name))
+        raise InputError(f"{source.name} is {looks}", hint=_way_out(looks))
 
     def _load_program(self, source: Source) -> Loaded:
         """Return a program or library, which may be the one that a core dump is from."""
@@ -186,7 +186,7 @@ class _Loader:
         return warnings
 
 
-def _way_out(looks: str, name: str) -> str:
+def _way_out(looks: str) -> str:
     if "cut off" in looks:
         return "fetch it again"
     if looks.startswith("an archive") or looks.endswith(" file"):
@@ -201,7 +201,7 @@ def _open(name: str) -> BinaryIO:
         if sys.stdin is None:
             raise InputError("standard input is closed", hint="give the name of a file")
         if sys.stdin.isatty():
-            print("clawtriage: reading standard input; Ctrl-D ends it", file=sys.stderr)
+            _say("clawtriage: reading standard input; Ctrl-D ends it")
         return cast("BinaryIO", sys.stdin.buffer)
     try:
         with _patience(name):
@@ -216,11 +216,16 @@ def _open(name: str) -> BinaryIO:
     return stream
 
 
+def _say(words: str) -> None:
+    sys.stderr.write(f"{words}\n")
+    sys.stderr.flush()
+
+
 @contextlib.contextmanager
 def _patience(name: str) -> Iterator[None]:
     """Say what is waited for where opening takes long: a pipe that nobody writes to."""
     words = f"clawtriage: waiting for a program that writes to the pipe {safe_line(name)}"
-    notice = threading.Timer(_SILENCE, lambda: print(words, file=sys.stderr, flush=True))
+    notice = threading.Timer(_SILENCE, _say, [words])
     notice.daemon = True
     if stat.S_ISFIFO(os.stat(name).st_mode):  # noqa: PTH116 - as the call that follows
         notice.start()

@@ -11,7 +11,6 @@ from triage.model.position import Position
 from triage.model.report import Input, InputKind
 from triage.text.line import Line
 
-
 STANDARD_INPUT: Final = "standard input"
 
 

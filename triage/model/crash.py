@@ -105,9 +105,10 @@ class ModelFile:
 class Environment:
     """The circumstances of the crash, as far as the inputs state them.
 
-    `executable` is the path of the program; `variables` maps a variable to its value, and to None where it is known to be unset; a variable
-    that is not in it is simply not known. `options` are the engine's settings by option name,
-    from the command line or the engine's own log; `where` tells the position of each fact.
+    `executable` is the path of the program; `variables` maps a variable to its value, and to None
+    where it is known to be unset; a variable that is not in it is simply not known. `options` are
+    the engine's settings by option name, from the command line or the engine's own log; `where`
+    tells the position of each fact.
     """
 
     os: str | None = None
