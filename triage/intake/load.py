@@ -242,7 +242,7 @@ def _why(name: str, error: OSError) -> str:
 def _hint(error: OSError) -> str:
     if error.errno == errno.ENOENT:
         return "check the name; `-` reads standard input"
-    return "check who may read it: ls -l FILE"
+    return "read it as its owner, with sudo; who that is: ls -l FILE"
 
 
 def _size(stream: BinaryIO, name: str) -> tuple[int | None, Path | None]:
