@@ -381,7 +381,9 @@ def as_nobody(action: Callable[[], str]) -> str:
 class TestSymbols:
     """Separate files, which are shown to gdb where their build ids are right."""
 
-    @pytest.mark.parametrize("layout", [".build-id/{0}/{1}.debug", "{0}/{1}/debuginfo", "{0}{1}/debuginfo"])
+    @pytest.mark.parametrize(
+        "layout", [".build-id/{0}/{1}.debug", "{0}/{1}/debuginfo", "{0}{1}/debuginfo"]
+    )
     def test_by_build_id(self, core_programs, crash: Crash, split: Path, tmp_path, layout: str):
         core = crash(core_programs.plain)
         place = tmp_path / layout.format(*build_id(core_programs.plain))
