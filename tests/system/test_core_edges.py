@@ -303,6 +303,16 @@ class TestBundledProgram:
         assert functions(found) == STACK
         assert found["threads"][0]["frames"][0]["line"]
 
+    def test_nothing_beside_it_is_run(self, core_programs, crash: Crash, tmp_path, form: str):
+        canary = tmp_path / "canary"
+        files = {"core": crash(core_programs.plain), "crash": core_programs.plain}
+        for name in ("crash-gdb.py", "crash-gdb.gdb", ".gdbinit"):
+            files[name] = tmp_path / name
+            python = f"open({str(canary)!r}, 'w')\n"
+            files[name].write_text(python if name.endswith("py") else f"shell touch {canary}\n")
+        assert functions(report("analyze", bundle(tmp_path, form, files))) == STACK
+        assert not canary.exists()
+
     def test_another_build_gives_no_names(self, core_programs, crash: Crash, tmp_path, form: str):
         core = crash(core_programs.plain)
         made = bundle(tmp_path, form, {"core": core, "claw": core_programs.other})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -128,7 +129,7 @@ def prepare(
     """
     with _open(path, "core dump") as stream:
         facts = read_core(stream, os.fstat(stream.fileno()).st_size)
-    bundle = Bundle(request.bundled)
+    bundle = _bundle(request.bundled)
     places = Places(request.sysroot, request.symbols, bundle if request.sandbox else Bundle())
     binary = request.program(facts) or places.executable(facts)
     bundled = None if binary else places.bundle.program(facts)
@@ -156,6 +157,12 @@ def prepare(
         if start:
             _start(prepared)
     return prepared
+
+
+@lru_cache(maxsize=1)
+def _bundle(files: tuple[BundledFile, ...]) -> Bundle:
+    """Return the files of a bundle, which are looked at once for all core dumps in it."""
+    return Bundle(files)
 
 
 def _start(prepared: Prepared) -> None:
