@@ -219,10 +219,11 @@ def _fragments(item: Loaded, text: Text | None, options: ReadOptions) -> Iterato
     if item.kind is InputKind.ELF_CORE and item.path:
         fragment = _core_fragment(item, item.path, options)
         yield in_member(fragment, item.member) if item.member else fragment
+    elif item.kind is InputKind.GPU_CORE and item.path:
+        fragment = _gpu_core_fragment(item, item.path)
+        yield in_member(fragment, item.member) if item.member else fragment
     elif item.kind in _UNREAD:
-        yield Fragment(
-            dialect="", dumped=item.kind is InputKind.GPU_CORE, warnings=(_not_read(item),)
-        )
+        yield Fragment(dialect="", warnings=(_not_read(item),))
     elif text:
         yield from read_lines(text, item.input.id, item.member)
 
@@ -264,16 +265,26 @@ def _core_fragment(item: Loaded, path: Path, options: ReadOptions) -> Fragment:
     )
 
 
+def _gpu_core_fragment(item: Loaded, path: Path) -> Fragment:
+    from triage.debugger.files import open_regular  # logs do not need it
+    from triage.gpucore.fragment import read_gpu_core
+
+    try:
+        with open_regular(path) as stream:
+            found = read_gpu_core(stream, path.stat().st_size, item.input.id)
+            return replace(found, dumped=True)
+    except (OSError, InputError) as error:
+        at = Position(input=item.input.id)
+        hint = f" ({error.hint})" if isinstance(error, InputError) and error.hint else ""
+        warning = ReportWarning(
+            code="input-unreadable", message=f"{item.name}: {error}{hint}", at=at
+        )
+        return Fragment(dialect="", dumped=True, warnings=(warning,))
+
+
 _NAMED = 5
 _NOTHING_TO_READ = (InputKind.PROGRAM, InputKind.ARCHIVE, InputKind.UNREADABLE)
 _UNREAD = {
-    InputKind.GPU_CORE: (
-        "gpu-core-not-read",
-        (
-            "read it where cuda-gdb is and give the text: cuda-gdb -batch "
-            "-ex 'target cudacore {}' -ex 'info cuda kernels' -ex bt > gpucore.txt"
-        ),
-    ),
     InputKind.GGUF: (
         "model-not-read",
         "model files are not read; their metadata as text help: gguf-dump {} > model.txt",

@@ -66,10 +66,10 @@ def _check(fragment: Fragment, lines: int) -> None:
 
 
 def _escaped(text: str) -> str:
+    """Return a text as libFuzzer's dictionaries want it, byte by byte."""
     return "".join(
-        c if c.isascii() and c.isprintable() and c not in '"\\' else f"\\x{ord(c):02x}"
-        for c in text
-        if ord(c) < 0x80
+        chr(byte) if 0x20 <= byte < 0x7F and chr(byte) not in '"\\' else f"\\x{byte:02x}"
+        for byte in text.encode()
     )
 
 

@@ -80,12 +80,13 @@ class Module:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """A GPU that the crashed process could use; memory in MiB."""
+    """A GPU that the crashed process could use; memory in MiB, `pci` as `00:06.0`."""
 
     name: str | None = None
     memory_total: int | None = None
     memory_free: int | None = None
     compute_capability: str | None = None
+    pci: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
