@@ -78,6 +78,7 @@ def join(
         environment=environment,
         lines=kept,
         snapshot=snapshot,
+        dumped=any(f.dumped for f in fragments),
         thread_groups=group_threads(threads, wait_list(), blame) if snapshot else (),
         warnings=(
             *(w for f in fragments for w in f.warnings),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from triage.crash import join
 from triage.damage import with_damages
 from triage.errors import InputError
-from triage.intake.literals import Literals, looked_for, rows_of
+from triage.intake.literals import Literals, all_looked_for, looked_for, rows_of
 from triage.intake.load import expand, load
 from triage.intake.loaded import Loaded
 from triage.intake.spool import Spool
@@ -85,7 +85,7 @@ def read_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> ReadResult:
     inputs: dict[int, Input] = {}
     fragments: list[Fragment] = []
     lines: list[LogLine] = []
-    for item in _parse_loaded(loaded, options):
+    for item in _parse_loaded(list(loaded), options):
         found = tuple(f.dialect for f in item.fragments if _says_something(f))
         known = inputs.setdefault(item.input.id, item.input)
         inputs[item.input.id] = replace(
@@ -121,7 +121,8 @@ def parse(names: Sequence[str], options: ReadOptions) -> Iterator[Parsed]:
         yield from _parse_loaded(_load_all(expand(names), options, spool), options)
 
 
-def _parse_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> Iterator[Parsed]:
+def _parse_loaded(loaded: Sequence[Loaded], options: ReadOptions) -> Iterator[Parsed]:
+    options = _with_programs(options, loaded)
     for item in loaded:
         text = Text(item.lines, anchors(options.log_literals)) if item.lines else None
         found = _log_lines(text, options.log_literals, item) if text else ()
@@ -168,7 +169,33 @@ def _load_all(names: Sequence[str], options: ReadOptions, spool: Spool) -> list[
             loaded.append(_unreadable(name, n, error))
     if len(failures) == len(names):
         raise failures[0]
-    return loaded
+    if options.early is None and any(item.kind is InputKind.ELF_CORE for item in loaded):
+        return loaded  # programs are of use
+    return _without_programs(loaded)
+
+
+def _without_programs(loaded: list[Loaded]) -> list[Loaded]:
+    """Say of programs among the inputs that they were not used.
+
+    Raises InputError where nothing else is there.
+    """
+    programs = [item for item in loaded if item.kind is InputKind.PROGRAM]
+    if not programs:
+        return loaded
+    first = programs[0].name
+    file = shlex.quote(programs[0].input.name)
+    hint = f"give its core dump: clawtriage core CORE --binary {file}"
+    if all(item.kind in _NOTHING_TO_READ for item in loaded):
+        raise InputError(f"{first} is a program or library, not a core dump", hint=hint)
+    names = ", ".join(item.name for item in programs[:_NAMED])
+    more = f" and {len(programs) - _NAMED} more" if len(programs) > _NAMED else ""
+    message = f"programs and libraries were not read: {names}{more} ({hint})"
+    at = Position(input=programs[0].input.id, member=programs[0].member)
+    warning = ReportWarning(code="program-unused", message=message, at=at)
+    return [
+        replace(item, warnings=(*item.warnings, warning)) if item is programs[0] else item
+        for item in loaded
+    ]
 
 
 def _unreadable(name: str, n: int, error: InputError) -> Loaded:
@@ -205,6 +232,26 @@ def _fragments(item: Loaded, text: Text | None, options: ReadOptions) -> Iterato
         yield from read_lines(text, item.input.id, item.member)
 
 
+def _with_programs(options: ReadOptions, loaded: Sequence[Loaded]) -> ReadOptions:
+    """Let core dumps be read with the programs that came along."""
+    files = [(i.path, i.name) for i in loaded if i.kind is InputKind.PROGRAM and i.path]
+    if not files:
+        return options
+    from triage.debugger.bundle import BundledFile  # logs do not need it
+    from triage.debugger.prepare import CoreRequest
+
+    request = options.core or CoreRequest()
+    bundled = (*request.bundled, *(BundledFile(path, name) for path, name in files))
+    return replace(options, core=replace(request, bundled=bundled))
+
+
+def _command(item: Loaded) -> str:
+    """Return how the command line begins that reads a core dump again."""
+    if item.member is not None:
+        return f"clawtriage analyze {shlex.quote(item.input.name)}"
+    return f"clawtriage core {'-' if item.from_stdin else shlex.quote(item.input.name)}"
+
+
 def _core_fragment(item: Loaded, path: Path, options: ReadOptions) -> Fragment:
     early = options.early
     if early is not None and item is options.opened:
@@ -215,7 +262,7 @@ def _core_fragment(item: Loaded, path: Path, options: ReadOptions) -> Fragment:
     return read_core_dump(
         path,
         options.core or CoreRequest(),
-        name=shlex.quote(item.name),
+        command=_command(item),
         input_id=item.input.id,
         known_variables=options.variables,
         pool=options.pool,
@@ -228,16 +275,19 @@ def _gpu_core_fragment(item: Loaded, path: Path) -> Fragment:
 
     try:
         with open_regular(path) as stream:
-            return read_gpu_core(stream, path.stat().st_size, item.input.id)
+            found = read_gpu_core(stream, path.stat().st_size, item.input.id)
+            return replace(found, dumped=True)
     except (OSError, InputError) as error:
         at = Position(input=item.input.id)
         hint = f" ({error.hint})" if isinstance(error, InputError) and error.hint else ""
         warning = ReportWarning(
             code="input-unreadable", message=f"{item.name}: {error}{hint}", at=at
         )
-        return Fragment(dialect="", warnings=(warning,))
+        return Fragment(dialect="", dumped=True, warnings=(warning,))
 
 
+_NAMED = 5
+_NOTHING_TO_READ = (InputKind.PROGRAM, InputKind.ARCHIVE, InputKind.UNREADABLE)
 _UNREAD = {
     InputKind.GGUF: (
         "model-not-read",
@@ -247,9 +297,14 @@ _UNREAD = {
 
 
 def _not_read(item: Loaded) -> ReportWarning:
+    from triage.signatures.placeholders import is_safe
+
     code, message = _UNREAD[item.kind]
     at = Position(input=item.input.id, member=item.member)
-    return ReportWarning(code=code, message=message.format(item.name), at=at)
+    name = Path(item.member).name if item.member else item.input.name
+    return ReportWarning(
+        code=code, message=message.format(name if is_safe(name) else "FILE"), at=at
+    )
 
 
 def read_lines(text: Text, input_id: int, member: str | None = None) -> Iterator[Fragment]:
@@ -258,6 +313,8 @@ def read_lines(text: Text, input_id: int, member: str | None = None) -> Iterator
 
     claimed: dict[str, set[int]] = {}
     for form in formats():
+        if not text.has(form.anchors):
+            continue
         taken: set[int] = set().union(*(claimed.get(name, set()) for name in form.yields_to))
         mine = claimed.setdefault(form.name, set())
         for fragment in _read_format(form, text, taken, (input_id, member)):
@@ -270,8 +327,6 @@ def _read_format(
 ) -> Iterator[Fragment]:
     from triage.formats import Region
 
-    if not text.has(form.anchors):
-        return
     talk = text.talk(form.opens)
     lines = _without(text.lines, taken, talk) if taken or talk else text.lines
     places = runs(lines, form.opens, before=form.before, after=form.after, reach=form.reach)
@@ -346,9 +401,9 @@ class Text:
         self._starts = list(accumulate((len(raw) + 1 for raw in encoded), initial=0))[:-1]
         self._places = literals.places(b"\n" + b"\n".join(encoded))
 
-    def has(self, literals: Iterable[str]) -> bool:
+    def has(self, literals: tuple[str, ...]) -> bool:
         """Tell whether any of some literals may be in the text."""
-        return any(looked_for(literal) in self._places for literal in literals)
+        return not all_looked_for(literals).isdisjoint(self._places)
 
     def talk(self, opens: re.Pattern[str]) -> set[int]:
         """Return the rows that a pattern confirms for what they quote alone."""

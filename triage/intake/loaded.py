@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from triage.model.crash import ReportWarning
 from triage.model.position import Position
 from triage.model.report import Input, InputKind
 from triage.text.line import Line
+
+STANDARD_INPUT: Final = "standard input"
 
 
 def _shown(info: Input, member: str | None) -> str:
@@ -62,3 +64,8 @@ class Loaded:
     def name(self) -> str:
         """The name that a message calls it by."""
         return _shown(self.input, self.member)
+
+    @property
+    def from_stdin(self) -> bool:
+        """Whether it came through standard input, so that no name leads to it."""
+        return self.input.name == STANDARD_INPUT and self.input.size is None

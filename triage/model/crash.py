@@ -108,9 +108,10 @@ class ModelFile:
 class Environment:
     """The circumstances of the crash, as far as the inputs state them.
 
-    `variables` maps a variable to its value, and to None where it is known to be unset; a variable
-    that is not in it is simply not known. `options` are the engine's settings by option name,
-    from the command line or the engine's own log; `where` tells the position of each fact.
+    `executable` is the path of the program; `variables` maps a variable to its value, and to None
+    where it is known to be unset; a variable that is not in it is simply not known. `options` are
+    the engine's settings by option name, from the command line or the engine's own log; `where`
+    tells the position of each fact.
     """
 
     os: str | None = None
@@ -120,6 +121,7 @@ class Environment:
     driver_cuda: str | None = None
     cuda_runtime: str | None = None
     cuda_toolkit: str | None = None
+    executable: str | None = None
     command_line: tuple[str, ...] | None = None
     variables: Mapping[str, str | None] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
@@ -165,8 +167,9 @@ class Fragment:
 
     `signal_rank` says how directly the signal was observed (0 core dump, 1 debugger, 2 kernel,
     3 the program's own words, 4 shell, 5 an exit status); `snapshot` says that the process lived
-    on; `span` holds the first and the last line of the region, `claimed` those that were
-    understood. `truncated` says that the input is not whole.
+    on, `dumped` that something wrote a dump because it failed. `span` holds the first and the last
+    line of the region, `claimed` those that were understood. `truncated` says that the input is not
+    whole.
     """
 
     dialect: str
@@ -175,6 +178,7 @@ class Fragment:
     signal: Signal | None = None
     signal_rank: int = 9
     snapshot: bool = False
+    dumped: bool = False
     modules: tuple[Module, ...] = ()
     engine: Engine | None = None
     environment: Environment = field(default_factory=Environment)
@@ -198,7 +202,8 @@ class Crash:
     """One incident: every fragment of every input, joined.
 
     `snapshot` says that there is a snapshot of a process that lived on, and no sign of a crash;
-    `thread_groups` are then what its threads wait for.
+    `thread_groups` are then what its threads wait for. `dumped` says that there is a dump which was
+    written because something failed, whether or not it can be read.
     """
 
     engine: Engine | None = None
@@ -211,12 +216,13 @@ class Crash:
     environment: Environment = field(default_factory=Environment)
     lines: tuple[LogLine, ...] = ()
     snapshot: bool = False
+    dumped: bool = False
     thread_groups: tuple[ThreadGroup, ...] = ()
     warnings: tuple[ReportWarning, ...] = ()
 
     @property
     def is_crash(self) -> bool:
         """Tell whether anything at all failed."""
-        if self.signal or self.errors:
+        if self.signal or self.errors or self.dumped:
             return True
         return not self.snapshot and any(t.frames for t in self.threads)

@@ -118,5 +118,6 @@ def _reported(crash: Crash, apis: frozenset[str]) -> bool:
 
 def _program(crash: Crash) -> str:
     """Return the program as a shell takes it; its name in capitals where it is not known."""
-    line = crash.environment.command_line
-    return line[0] if line and is_safe(line[0]) else "PROGRAM"
+    line = crash.environment.command_line or ("",)
+    path = (crash.environment.executable or "").removesuffix(" (deleted)")
+    return next((name for name in (path, line[0]) if is_safe(name)), "PROGRAM")
