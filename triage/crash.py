@@ -11,6 +11,9 @@ from typing import Any
 from triage.frames.names import file_name, plain_name
 from triage.frames.noise import mark_noise
 from triage.frames.waits import group_threads
+from triage.incident.lineup import line_up
+from triage.incident.roles import signal_role, with_roles
+from triage.incident.trust import late_reason, late_warning, waits_for_gpu
 from triage.knowledge import NoiseList, known_errors, wait_list
 from triage.model.crash import (
     BlamedFrame,
@@ -52,26 +55,39 @@ _ENDS = frozenset(
 def join(
     fragments: Sequence[Fragment], lines: Iterable[LogLine], noise: Sequence[NoiseList]
 ) -> Crash:
-    """Return the one crash that all fragments are parts of."""
+    """Return the one crash that all fragments are parts of.
+
+    Of two accounts of one fact, the one in the earlier fragment counts.
+    """
+    lined_up = line_up(fragments, lines)
+    fragments = lined_up.fragments
     found = [thread for f in fragments for thread in f.threads]
     threads = tuple(mark_noise(thread, noise) for thread in _bounded(found))
     crashed = crashed_thread(threads)
     threads = with_crashed(threads, crashed)
-    signal, errors = _signal(fragments), _errors(fragments)
+    errors, environment = with_roles(_errors(fragments)), _environment(fragments)
+    signal = signal_role(_signal(fragments), errors, threads)
     snapshot = not signal and not errors and any(f.snapshot for f in fragments)
+    late = late_reason(errors, environment.variables)
+    doubt = late_warning(late, threads) if late else None
     return Crash(
         engine=_engine(fragments),
         signal=signal,
         errors=errors,
         threads=threads,
         crashed_thread=crashed,
-        blamed_frame=blamed_frame(threads, crashed),
+        blamed_frame=blamed_frame(threads, crashed, late),
         modules=tuple(module for f in fragments for module in f.modules),
-        environment=_environment(fragments),
-        lines=tuple(lines),
+        environment=environment,
+        lines=lined_up.lines,
         snapshot=snapshot,
         thread_groups=group_threads(threads, wait_list(), blame) if snapshot else (),
-        warnings=(*(w for f in fragments for w in f.warnings), *_left_out(len(found))),
+        warnings=(
+            *(w for f in fragments for w in f.warnings),
+            *lined_up.warnings,
+            *((doubt,) if doubt else ()),
+            *_left_out(len(found)),
+        ),
     )
 
 
@@ -159,8 +175,13 @@ def _doubtful(frame: Frame) -> bool:
     return guess or frame.trust is Trust.ADDRESS_ONLY
 
 
-def blamed_frame(threads: Sequence[Thread], crashed: int | None) -> BlamedFrame | None:
-    """Return the frame of the crashed thread that a maintainer would look at first."""
+def blamed_frame(
+    threads: Sequence[Thread], crashed: int | None, late: str | None = None
+) -> BlamedFrame | None:
+    """Return the frame of the crashed thread that a maintainer would look at first.
+
+    `late` is the reason why a host frame can only have noticed the failure.
+    """
     if crashed is None:
         return None
     frame = blame(threads[crashed])
@@ -168,6 +189,9 @@ def blamed_frame(threads: Sequence[Thread], crashed: int | None) -> BlamedFrame 
         return None
     if threads[crashed].kind is ThreadKind.GPU:
         why = "the device function that the exception was raised in"
+    elif late or waits_for_gpu(threads[crashed], frame):
+        why = f"it noticed, and need not have failed: {late or 'it waits for the GPU'}"
+        return BlamedFrame(thread=crashed, frame=frame, why=why, provisional=True)
     elif frame == 0:
         why = "the innermost frame, and no plumbing"
     else:
@@ -189,15 +213,14 @@ def _engine(fragments: Sequence[Fragment]) -> Engine | None:
 
 
 def _errors(fragments: Sequence[Fragment]) -> tuple[ErrorRecord, ...]:
-    """Return the errors in the order of the inputs, each once, with what is known of its code."""
-    members: dict[str | None, int] = {}
+    """Return the errors in the order of the texts, each once, with what is known of its code."""
+    texts: dict[tuple[int, str | None] | None, int] = {}
     for fragment in fragments:
         for error in fragment.errors:
-            members.setdefault(error.at.member if error.at else None, len(members))
+            texts.setdefault(_text_of(error), len(texts))
 
-    def place(error: ErrorRecord) -> tuple[int, int, int]:
-        at = error.at
-        return (at.input, members[at.member], at.line or 0) if at else (0, 0, 0)
+    def place(error: ErrorRecord) -> tuple[int, int]:
+        return texts[_text_of(error)], (error.at.line or 0) if error.at else 0
 
     found = sorted((error for f in fragments for error in f.errors), key=place)
     merged: dict[tuple[Any, ...], ErrorRecord] = {}
@@ -210,6 +233,10 @@ def _errors(fragments: Sequence[Fragment]) -> tuple[ErrorRecord, ...]:
         else:
             merged[key] = error
     return tuple(merged.values())
+
+
+def _text_of(error: ErrorRecord) -> tuple[int, str | None] | None:
+    return (error.at.input, error.at.member) if error.at else None
 
 
 def _completed(error: ErrorRecord) -> ErrorRecord:

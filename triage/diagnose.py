@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from triage.calculators import Figure, calculate
+from triage.incident.roles import consequence_places, states_a_cause
 from triage.model.crash import Crash, Engine
 from triage.model.diagnosis import Action, Diagnosis, Level, Remedy, Verdict
 from triage.model.evidence import Evidence
+from triage.model.position import Position
 from triage.signatures.facts import Facts
 from triage.signatures.match import Match, match_rule, match_signature
 from triage.signatures.missing import hang_evidence, missing_evidence, to_text
@@ -18,6 +20,7 @@ from triage.signatures.rule import EngineRule, Family, Rule, Signature
 
 MAX_DIAGNOSES = 10
 _FAMILY_FLOOR = 0.5
+_OF_FAILURE = frozenset({"error", "signal", "frame", "log"})
 _LEVELS = tuple(Level)
 
 
@@ -88,7 +91,7 @@ def detect_engine(crash: Crash, knowledge: Knowledge) -> Engine | None:
 
 def _matches(facts: Facts, knowledge: Knowledge) -> list[Match]:
     found = [match_signature(s, facts) for s in knowledge.candidates(facts.words())]
-    matches = [match for match in found if match]
+    matches = [_weighed(match, facts.crash) for match in found if match]
     if not facts.crash.is_crash:
         matches = [
             match
@@ -101,6 +104,20 @@ def _matches(facts: Facts, knowledge: Knowledge) -> list[Match]:
 def _rank(match: Match) -> tuple[int, float, int, str]:
     level = _LEVELS.index(match.level)
     return level, -match.confidence, -len(match.evidence), match.signature.id
+
+
+def _weighed(match: Match, crash: Crash) -> Match:
+    """Return a match, as a hint where it rests on consequences of a cause that is stated."""
+    if match.level is not Level.HINT and states_a_cause(crash):
+        if rests_on_consequences(match.evidence, consequence_places(crash)):
+            return replace(match, level=Level.HINT)
+    return match
+
+
+def rests_on_consequences(evidence: Iterable[Evidence], late: frozenset[Position]) -> bool:
+    """Tell whether all that evidence says of a failure is said of consequences."""
+    telling = [e.at in late for e in evidence if e.field.partition(".")[0] in _OF_FAILURE]
+    return bool(telling) and all(telling)
 
 
 def _tells_of_failure(evidence: Iterable[Evidence]) -> bool:
@@ -176,16 +193,20 @@ def _family(
 def _best(
     rules: Iterable[tuple[str, tuple[Rule, ...]]], facts: Facts
 ) -> tuple[str, tuple[Evidence, ...]] | None:
-    """Return the id whose rule holds and says most; of equals the one with more conditions."""
+    """Return the id whose rule holds and says most; of equals the one with more conditions.
+
+    A rule that rests on consequences counts where no other one holds.
+    """
+    late = consequence_places(facts.crash)
     held = [
-        (rule.weight, len(evidence), name, evidence)
+        (rests_on_consequences(evidence, late), -rule.weight, -len(evidence), name, evidence)
         for name, group in rules
         for rule in group
         if rule.weight >= _FAMILY_FLOOR and (evidence := match_rule(rule, facts)) is not None
     ]
     if not held:
         return None
-    _, _, name, evidence = min(held, key=lambda h: (-h[0], -h[1], h[2]))
+    *_, name, evidence = min(held, key=lambda h: h[:4])
     return name, evidence
 
 

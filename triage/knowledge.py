@@ -127,3 +127,39 @@ def wait_list() -> WaitList:
             if colon:
                 found.append((words.strip(), tuple(globs.split())))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsequenceRule:
+    """Words that tell of a failure which something else brought about.
+
+    `api`, `name` and `message` are globs; `beside` says what else must be in the crash, and is "-"
+    where nothing has to be.
+    """
+
+    api: str
+    name: str
+    message: str
+    beside: str
+    why: str
+
+
+BESIDE = frozenset({"-", "other", "earlier", "sticky", "gpu", "hardware"})
+"""What a rule about consequences can ask for."""
+
+
+@cache
+def consequence_rules() -> tuple[ConsequenceRule, ...]:
+    """Return the lines of `signatures/consequences/*.tsv`; `#` starts a comment."""
+    rules = []
+    for path in sorted((data_dir("signatures") / "consequences").glob("*.tsv")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if not line or line.startswith("#"):
+                continue
+            cells = line.split("\t")
+            if len(cells) != _COLUMNS or cells[3] not in BESIDE:
+                raise PackError(
+                    [f"{path.name}:{number}: api, name, message, one of {sorted(BESIDE)}, why"]
+                )
+            rules.append(ConsequenceRule(*cells))
+    return tuple(rules)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from triage.crash import join
 from triage.errors import InputError
+from triage.incident.order import Piece, in_order
 from triage.intake.literals import Literals, looked_for, rows_of
 from triage.intake.load import expand, load
 from triage.intake.loaded import Loaded
 from triage.intake.spool import Spool
 from triage.knowledge import noise_lists
 from triage.model.crash import Crash, ErrorRecord, Fragment, LogLine, ReportWarning, Signal
-from triage.model.position import Position, in_member
+from triage.model.position import Origin, Position, in_member
 from triage.model.report import Input, InputKind
 from triage.model.stack import Thread
 from triage.text.decode import clean
@@ -79,8 +80,7 @@ def read(names: Sequence[str], options: ReadOptions) -> ReadResult:
 def read_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> ReadResult:
     """Read inputs that were opened before."""
     inputs: dict[int, Input] = {}
-    fragments: list[Fragment] = []
-    lines: list[LogLine] = []
+    pieces: list[Piece] = []
     for item in _parse_loaded(loaded, options):
         found = tuple(f.dialect for f in item.fragments if _says_something(f))
         known = inputs.setdefault(item.input.id, item.input)
@@ -91,9 +91,11 @@ def read_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> ReadResult:
             or item.input.truncated
             or any(f.truncated for f in item.fragments),
         )
-        fragments += item.fragments
-        lines += item.log_lines
-    crash = join(fragments, lines[:MAX_LOG_LINES], noise_lists())
+        pieces.append(Piece(name=item.name, fragments=item.fragments, lines=item.log_lines))
+    ordered = in_order(pieces)
+    lines = islice((line for piece in ordered for line in piece.lines), MAX_LOG_LINES)
+    fragments = [fragment for piece in ordered for fragment in piece.fragments]
+    crash = join(fragments, lines, noise_lists())
     return ReadResult(inputs=tuple(inputs.values()), crash=crash)
 
 
@@ -281,14 +283,24 @@ def _with_origins(fragment: Fragment, lines: Sequence[Line]) -> Fragment:
 
     def marked(thing: Marked) -> Marked:
         prefix = columns.get(thing.at.line or 0) if thing.at else None
-        return replace(thing, origin=prefix.origin()) if prefix else thing
+        return replace(thing, origin=_joined(thing.origin, prefix.origin())) if prefix else thing
 
     return replace(
         fragment,
         threads=tuple(map(marked, fragment.threads)),
         errors=tuple(map(marked, fragment.errors)),
         signal=fragment.signal and marked(fragment.signal),
+        deaths=tuple(map(marked, fragment.deaths)),
     )
+
+
+def _joined(own: Origin | None, columns: Origin | None) -> Origin | None:
+    """Return the columns, but what the message itself says of its process where it does."""
+    if own is None or columns is None:
+        return own or columns
+    about = own if own.process is not None or own.pid is not None else columns
+    joined = replace(columns, process=about.process, pid=about.pid, device=own.device)
+    return replace(joined, time=columns.time or own.time)
 
 
 def _without(lines: Sequence[Line], taken: set[int]) -> Sequence[Line]:

@@ -36,12 +36,13 @@ class Symbols(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """The signal that ended the process."""
+    """The signal that ended the process; `role` tells where only an earlier failure led to it."""
 
     name: str
     number: int | None = None
     code: str | None = None
     fault_address: str | None = None
+    role: Role = Role.UNCLEAR
     at: Position | None = None
     origin: Origin | None = None
 
@@ -80,12 +81,13 @@ class Module:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """A GPU that the crashed process could use; memory in MiB."""
+    """A GPU that the crashed process could use; memory in MiB, `pci` its bus and device."""
 
     name: str | None = None
     memory_total: int | None = None
     memory_free: int | None = None
     compute_capability: str | None = None
+    pci: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,8 +159,8 @@ class Fragment:
 
     `signal_rank` says how directly the signal was observed (0 core dump, 1 debugger, 2 kernel,
     3 the program's own words, 4 shell, 5 an exit status); `snapshot` says that the process lived
-    on; `span` holds the first and the last line of the region, `claimed` those that were
-    understood. `truncated` says that the input is not whole.
+    on; `deaths` are further signals, each of another process. `span` holds the first and the last
+    line of the region, `claimed` those that were understood. `truncated` says that the input is not whole.
     """
 
     dialect: str
@@ -166,6 +168,7 @@ class Fragment:
     errors: tuple[ErrorRecord, ...] = ()
     signal: Signal | None = None
     signal_rank: int = 9
+    deaths: tuple[Signal, ...] = ()
     snapshot: bool = False
     modules: tuple[Module, ...] = ()
     engine: Engine | None = None
@@ -178,11 +181,15 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlamedFrame:
-    """The frame that a maintainer would look at first, by position in the report."""
+    """The frame that a maintainer would look at first, by position in the report.
+
+    `provisional` marks a host frame that only noticed what failed on the GPU before.
+    """
 
     thread: int
     frame: int
     why: str
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
