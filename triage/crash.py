@@ -12,7 +12,6 @@ from triage.frames.names import file_name, plain_name
 from triage.frames.noise import mark_noise
 from triage.frames.waits import group_threads
 from triage.incident.lineup import line_up
-from triage.incident.roles import signal_role, with_roles
 from triage.incident.trust import late_reason, late_warning, waits_for_gpu
 from triage.knowledge import NoiseList, known_errors, wait_list
 from triage.model.crash import (
@@ -65,8 +64,8 @@ def join(
     threads = tuple(mark_noise(thread, noise) for thread in _bounded(found))
     crashed = crashed_thread(threads)
     threads = with_crashed(threads, crashed)
-    errors, environment = with_roles(_errors(fragments)), _environment(fragments)
-    signal = signal_role(_signal(fragments), errors, threads)
+    errors, environment = _errors(fragments), _environment(fragments)
+    signal = _signal(fragments)
     snapshot = not signal and not errors and any(f.snapshot for f in fragments)
     late = late_reason(errors, environment.variables)
     doubt = late_warning(late, threads) if late else None

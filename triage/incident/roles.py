@@ -19,6 +19,12 @@ _ORDER = ("-", "hardware", "sticky", "gpu", "earlier", "other")
 _ABORTS = frozenset({"SIGSEGV", "SIGILL", "SIGTRAP"})
 
 
+def first_cause(crash: Crash) -> Crash:
+    """Return the crash, with what is a consequence of what told by the errors and the signal."""
+    errors = with_roles(crash.errors)
+    return replace(crash, errors=errors, signal=signal_role(crash.signal, errors, crash.threads))
+
+
 def with_roles(errors: Sequence[ErrorRecord]) -> tuple[ErrorRecord, ...]:
     """Return the errors, each that another one brought about as a consequence.
 
