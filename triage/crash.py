@@ -11,9 +11,9 @@ from typing import Any
 from triage.frames.names import file_name, plain_name
 from triage.frames.noise import mark_noise
 from triage.frames.waits import group_threads
+from triage.hoststack import late_error, late_stack, waits_for_gpu
 from triage.incident.lineup import line_up
-from triage.incident.trust import late_reason, late_warning, waits_for_gpu
-from triage.knowledge import NoiseList, known_errors, wait_list
+from triage.knowledge import NoiseList, known_error, wait_list
 from triage.model.crash import (
     BlamedFrame,
     Crash,
@@ -27,6 +27,7 @@ from triage.model.crash import (
     Signal,
 )
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust, with_crashed
+from triage.xids import with_roles
 
 MAX_THREADS = 2_048
 """Stack traces that a report holds."""
@@ -67,8 +68,7 @@ def join(
     errors, environment = _errors(fragments), _environment(fragments)
     signal = _signal(fragments)
     snapshot = not signal and not errors and any(f.snapshot for f in fragments)
-    late = late_reason(errors, environment.variables)
-    doubt = late_warning(late, threads) if late else None
+    late = late_error(errors, environment, lined_up.lines)
     return Crash(
         engine=_engine(fragments),
         signal=signal,
@@ -84,8 +84,8 @@ def join(
         warnings=(
             *(w for f in fragments for w in f.warnings),
             *lined_up.warnings,
-            *((doubt,) if doubt else ()),
             *_left_out(len(found)),
+            *late_stack(errors, threads, environment, lined_up.lines),
         ),
     )
 
@@ -175,11 +175,11 @@ def _doubtful(frame: Frame) -> bool:
 
 
 def blamed_frame(
-    threads: Sequence[Thread], crashed: int | None, late: str | None = None
+    threads: Sequence[Thread], crashed: int | None, late: ErrorRecord | None = None
 ) -> BlamedFrame | None:
     """Return the frame of the crashed thread that a maintainer would look at first.
 
-    `late` is the reason why a host frame can only have noticed the failure.
+    After an error that is reported late, a host frame can only have noticed what failed.
     """
     if crashed is None:
         return None
@@ -189,7 +189,8 @@ def blamed_frame(
     if threads[crashed].kind is ThreadKind.GPU:
         why = "the device function that the exception was raised in"
     elif late or waits_for_gpu(threads[crashed], frame):
-        why = f"it noticed, and need not have failed: {late or 'it waits for the GPU'}"
+        reason = f"{late.name or late.api} is reported late" if late else "it waits for the GPU"
+        why = f"it noticed, and need not have failed: {reason}"
         return BlamedFrame(thread=crashed, frame=frame, why=why, provisional=True)
     elif frame == 0:
         why = "the innermost frame, and no plumbing"
@@ -231,7 +232,7 @@ def _errors(fragments: Sequence[Fragment]) -> tuple[ErrorRecord, ...]:
             merged[key] = replace(merged[key], count=merged[key].count + error.count)
         else:
             merged[key] = error
-    return tuple(merged.values())
+    return with_roles(tuple(merged.values()))
 
 
 def _text_of(error: ErrorRecord) -> tuple[int, str | None] | None:
@@ -239,16 +240,14 @@ def _text_of(error: ErrorRecord) -> tuple[int, str | None] | None:
 
 
 def _completed(error: ErrorRecord) -> ErrorRecord:
-    table = known_errors()
-    known = table.by_name.get(error.name or "")
-    if known is None and error.code is not None:
-        known = table.by_code.get((error.api, error.code))
+    known = known_error(error.api, error.name, error.code)
     if known is None:
         return error
     return replace(
         error,
         code=error.code if error.code is not None else known.code,
         name=error.name or known.name,
+        meaning=None if known.text.casefold() in (error.message or "").casefold() else known.text,
         timing=error.timing or known.timing,
         sticky=error.sticky if error.sticky is not None else known.sticky,
     )

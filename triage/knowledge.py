@@ -6,21 +6,37 @@ Both are text in `signatures/errors` and `signatures/noise`, so that adding one 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 
 from triage.errors import PackError
 from triage.model.crash import Timing
 from triage.resources import data_dir
 
-_COLUMNS = 5
+_COLUMNS = 6
 _SHORT = 8
 _TIMINGS = {**{timing.value: timing for timing in Timing}, "-": None}
 _STICKY = {"sticky": True, "clear": False, "-": None}
 
 
+class HostStack(StrEnum):
+    """What the host stack of a call that reports an error tells of its cause."""
+
+    CALLER = "caller"
+    LATE = "late"
+    ELSEWHERE = "elsewhere"
+
+
+_STACKS = {**{stack.value: stack for stack in HostStack}, "-": None}
+
+
 @dataclass(frozen=True, slots=True)
 class KnownError:
-    """One error code of one API; `timing` and `sticky` are None where it depends."""
+    """One error code of one API; `timing`, `sticky` and `stack` are None where it depends.
+
+    `stack` is CALLER where the call that reports the error is the one that failed, LATE where an
+    earlier operation did, ELSEWHERE where the cause is outside of the process.
+    """
 
     api: str
     code: int
@@ -28,6 +44,7 @@ class KnownError:
     text: str
     timing: Timing | None
     sticky: bool | None
+    stack: HostStack | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +75,11 @@ def known_errors() -> ErrorTable:
                 continue
             cells = line.split("\t")
             if len(cells) != _COLUMNS or not cells[0].lstrip("-").isdigit():
-                raise PackError([f"{path.name}:{number}: five columns are wanted, code first"])
-            code, name, timing, sticky, text = cells
-            if timing not in _TIMINGS or sticky not in _STICKY:
-                raise PackError([f"{path.name}:{number}: {timing} and {sticky} are not known here"])
+                raise PackError([f"{path.name}:{number}: six columns are wanted, code first"])
+            code, name, timing, sticky, stack, text = cells
+            if timing not in _TIMINGS or sticky not in _STICKY or stack not in _STACKS:
+                words = f"one of {timing}, {sticky} and {stack}"
+                raise PackError([f"{path.name}:{number}: {words} is not known here"])
             known = KnownError(
                 api=path.stem,
                 code=int(code),
@@ -69,10 +87,20 @@ def known_errors() -> ErrorTable:
                 text=text,
                 timing=_TIMINGS[timing],
                 sticky=_STICKY[sticky],
+                stack=_STACKS[stack],
             )
             table.by_name[name] = known
             table.by_code.setdefault((path.stem, int(code)), known)
     return table
+
+
+def known_error(api: str, name: str | None, code: int | None) -> KnownError | None:
+    """Return what is known of an error by its name, else by the number that its API gives it."""
+    table = known_errors()
+    known = table.by_name.get(name or "")
+    if known is None and code is not None:
+        known = table.by_code.get((api, code))
+    return known
 
 
 def error_by_text(api: str, text: str) -> KnownError | None:
@@ -163,3 +191,20 @@ def consequence_rules() -> tuple[ConsequenceRule, ...]:
                 )
             rules.append(ConsequenceRule(*cells))
     return tuple(rules)
+
+
+@cache
+def synchronous_settings() -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return, by API, the variables and values that make its errors come from the call that failed.
+
+    A line of `signatures/stacks/*.txt` is APIs, a colon, settings; `#` starts a comment.
+    """
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for path in sorted((data_dir("signatures") / "stacks").glob("*.txt")):
+        for raw in path.read_text(encoding="utf-8").splitlines():
+            apis, colon, settings = raw.split("#", 1)[0].partition(":")
+            if colon:
+                pairs = [setting.partition("=") for setting in settings.split()]
+                entry = tuple((name, value) for name, _, value in pairs)
+                found.update(dict.fromkeys(apis.split(), entry))
+    return found

@@ -10,7 +10,7 @@ import pytest
 
 from triage import knowledge
 from triage.errors import PackError
-from triage.knowledge import error_by_text, known_errors, noise_lists
+from triage.knowledge import HostStack, error_by_text, known_error, known_errors, noise_lists
 from triage.model.crash import Timing
 from triage.resources import data_dir
 
@@ -60,6 +60,40 @@ class TestShippedErrors:
         assert [name for name, n in Counter(name for name, _ in found).items() if n > 1] == []
         assert found == {(known.name, known.api) for known in known_errors().by_name.values()}
 
+    @pytest.mark.parametrize(
+        ("api", "code", "stack"),
+        [
+            ("cuda", 700, HostStack.LATE),
+            ("cuda", 9, HostStack.CALLER),
+            ("cuda", 35, HostStack.ELSEWHERE),
+            ("cuda-driver", 220, HostStack.ELSEWHERE),
+            ("hip", 719, HostStack.LATE),
+            ("cublas", 13, HostStack.LATE),
+            ("cublas", 1, None),
+            ("cudnn", 8, HostStack.LATE),
+            ("cudnn", 5000, HostStack.LATE),
+            ("nccl", 6, HostStack.ELSEWHERE),
+            ("metal", 3, HostStack.LATE),
+            ("vulkan", -4, HostStack.LATE),
+            ("nvml", 18, HostStack.ELSEWHERE),
+        ],
+    )
+    def test_trust_in_the_host_stack(self, api: str, code: int, stack: HostStack | None):
+        assert known_error(api, None, code).stack is stack
+
+    def test_a_late_error_is_an_asynchronous_one(self):
+        """And a call that reports its own failure is none."""
+        for known in known_errors().by_code.values():
+            if known.stack is HostStack.LATE:
+                assert known.timing is Timing.ASYNCHRONOUS, known
+            if known.timing is Timing.ASYNCHRONOUS:
+                assert known.stack is not HostStack.CALLER, known
+
+    def test_a_name_says_more_than_a_number(self):
+        assert known_error("cuda", "CUDNN_STATUS_BAD_PARAM", 700).api == "cudnn"
+        assert known_error("cuda", "cudaErrorOfTomorrow", 700).code == 700
+        assert known_error("cuda", None, None) is None
+
     def test_texts_say_something(self):
         assert all(known.text.strip() == known.text for known in known_errors().by_name.values())
 
@@ -86,26 +120,29 @@ class TestErrorByText:
 class TestTables:
     def test_line(self, folder: Path):
         (folder / "errors" / "acme.tsv").write_text(
-            "# a comment\n\n-7\tACME_LOST\tasynchronous\tsticky\tlost it all\n8\tACME_ODD\t-\t-\t\n"
+            "# a comment\n\n-7\tACME_LOST\tasynchronous\tsticky\tlate\tlost it all\n"
+            "8\tACME_ODD\t-\t-\t-\t\n"
         )
         lost, odd = known_errors().by_code["acme", -7], known_errors().by_name["ACME_ODD"]
         assert (lost.name, lost.timing, lost.sticky) == ("ACME_LOST", Timing.ASYNCHRONOUS, True)
-        assert (odd.code, odd.timing, odd.sticky, odd.text) == (8, None, None, "")
+        assert lost.stack is HostStack.LATE
+        assert (odd.code, odd.timing, odd.sticky, odd.stack, odd.text) == (8, None, None, None, "")
 
     def test_first_name_of_a_code_counts(self, folder: Path):
-        (folder / "errors" / "acme.tsv").write_text("1\tNEW\t-\t-\tx\n1\tOLD\t-\t-\tx\n")
+        (folder / "errors" / "acme.tsv").write_text("1\tNEW\t-\t-\t-\tx\n1\tOLD\t-\t-\t-\tx\n")
         assert known_errors().by_code["acme", 1].name == "NEW"
         assert known_errors().by_name["OLD"].code == 1
 
     @pytest.mark.parametrize(
         "line",
         [
-            "1\tA\t-\t-",
-            "1\tA\t-\t-\tx\ty",
-            "A\t1\t-\t-\tx",
-            "1 A - - x",
-            "1\tA\tlater\t-\tx",
-            "1\tA\t-\tglue\tx",
+            "1\tA\t-\t-\tx",
+            "1\tA\t-\t-\t-\tx\ty",
+            "A\t1\t-\t-\t-\tx",
+            "1 A - - - x",
+            "1\tA\tlater\t-\t-\tx",
+            "1\tA\t-\tglue\t-\tx",
+            "1\tA\t-\t-\tnowhere\tx",
         ],
     )
     def test_wrong_line_is_named(self, folder: Path, line: str):

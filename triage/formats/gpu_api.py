@@ -1,4 +1,4 @@
-"""CUDA, HIP, cuBLAS, cuDNN, NCCL, OpenCL and Vulkan errors in any program's words.
+"""Errors of CUDA, HIP, OpenCL, Vulkan, Metal and their libraries in any program's words.
 
 What is odd about it: ROCm builds of CUDA programs print `CUDA error`, and one error is often
 printed by name, by number and by text, on one line or three.
@@ -20,6 +20,15 @@ _PREFIXES = (
     ("VK_", "vulkan"),
     ("nccl", "nccl"),
     ("CL_", "opencl"),
+    ("CUFFT_", "cufft"),
+    ("CUSOLVER_", "cusolver"),
+    ("CUSPARSE_", "cusparse"),
+    ("NVRTC_", "nvrtc"),
+    ("NVML_", "nvml"),
+    ("HIPBLAS_", "hipblas"),
+    ("rocblas_", "rocblas"),
+    ("miopen", "miopen"),
+    ("MTLCommandBuffer", "metal"),
 )
 
 
@@ -71,7 +80,7 @@ def _failed_on_device(fields: dict[str, str], at: Position) -> ErrorRecord:
 
 FORMAT = Format(
     name="gpu_api",
-    title="errors of CUDA, HIP, OpenCL and their libraries",
+    title="errors of CUDA, HIP, OpenCL, Vulkan, Metal and their libraries",
     anchors=(
         "cudaError",
         "CUDA_ERROR_",
@@ -88,6 +97,18 @@ FORMAT = Format(
         "CL_PROFILING_",
         "CL_MAP_",
         "CL_EXEC_",
+        "CL_PLATFORM_NOT_",
+        "CL_MISALIGNED_",
+        "CL_LINK",
+        "CUFFT_",
+        "CUSOLVER_STATUS_",
+        "CUSPARSE_STATUS_",
+        "NVRTC_ERROR_",
+        "NVML_ERROR_",
+        "HIPBLAS_STATUS_",
+        "rocblas_status_",
+        "miopenStatus",
+        "MTLCommandBufferError",
         "CUDA error",
         "CUDA Runtime error",
         "CUDA Driver error",
@@ -109,7 +130,9 @@ FORMAT = Format(
     ),
     opens=late(
         r"[^\n]{0,400}?\b(?:cudaError[A-Z]|CUDA_ERROR_|hipError[A-Z]|CUBLAS_STATUS_|CUDNN_STATUS_"
-        r"|VK_ERROR_|CL_[A-Z]{3}|(?:CUDA|HIP|ROCm)(?: Runtime| Driver)? error|nccl[A-Z]"
+        r"|VK_ERROR_|CL_[A-Z]{3}|CU(?:FFT|SOLVER|SPARSE)_[A-Z]|NV(?:RTC|ML)_ERROR_|HIPBLAS_STATUS_"
+        r"|rocblas_status_|miopenStatus[A-Z]|MTLCommandBufferError[A-Z]"
+        r"|(?:CUDA|HIP|ROCm)(?: Runtime| Driver)? error|nccl[A-Z]"
         r"|cl[A-Z]\w{3,60} (?:failed|returned))|[^\n]{0,2000}?: block: \[\d"
     ),
     read=_read,

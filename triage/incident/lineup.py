@@ -12,8 +12,9 @@ from triage.model.position import Origin, Position
 from triage.model.stack import Thread
 from triage.text.late import late
 from triage.text.pci import pci_address
+from triage.xids import XidClass, xid_of
 
-_OF_A_PROCESS = frozenset({13, 31, 43, 45, 68, 69, 109})
+_OF_A_PROCESS = (XidClass.APPLICATION, XidClass.CLEAN_UP)
 """Xids that a process brings about; others are of the whole GPU, whoever runs on it."""
 
 _BURST_SECONDS = 1.0
@@ -113,7 +114,8 @@ def _whose(thing: Thing) -> Origin | None:
 
 
 def _is_of_a_process(error: ErrorRecord) -> bool:
-    return error.api == "xid" and error.code in _OF_A_PROCESS
+    known = xid_of(error)
+    return known is not None and known.blame in _OF_A_PROCESS
 
 
 def _reasons(kernel: Sequence[Fragment], process: Process) -> dict[ErrorRecord, str]:
@@ -190,7 +192,7 @@ def _of_line(line: LogLine) -> Origin | None:
     match = _XID.search(line.text)
     if match is None:
         return None
-    of_a_process = int(match["code"]) in _OF_A_PROCESS
+    of_a_process = _is_of_a_process(ErrorRecord(api="xid", code=int(match["code"])))
     return Origin(
         pid=int(match["pid"]) if match["pid"] and of_a_process else None,
         process=match["name"] if of_a_process else None,

@@ -10,11 +10,10 @@ from triage.model.crash import Crash, ErrorRecord, LogLine, Role, Signal, Timing
 from triage.model.position import Position
 from triage.model.stack import Thread, ThreadKind
 from triage.text.glob import glob_match
+from triage.xids import XidClass, xid_of
 
 _ON_GPU = frozenset({"cuda", "cuda-driver", "cuda-exception", "hip", "hsa"})
-_HARDWARE_XIDS = frozenset({
-    48, 61, 62, 63, 64, 74, 79, 92, 94, 95, 119, 120, 140, 143, 145, 149,
-})  # fmt: skip
+_FAULTS = (XidClass.HARDWARE, XidClass.LINK)
 _ORDER = ("-", "hardware", "sticky", "gpu", "earlier", "other")
 _ABORTS = frozenset({"SIGSEGV", "SIGILL", "SIGTRAP"})
 
@@ -84,7 +83,8 @@ def _is_on_gpu(_: ErrorRecord, other: ErrorRecord) -> bool:
 
 
 def _is_hardware(error: ErrorRecord, other: ErrorRecord) -> bool:
-    hardware = other.api == "xid" and other.code in _HARDWARE_XIDS
+    known = xid_of(other)
+    hardware = known is not None and known.blame in _FAULTS and known.alone is Role.CAUSE
     return hardware and error.timing is not Timing.SYNCHRONOUS
 
 

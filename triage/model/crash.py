@@ -51,13 +51,15 @@ class Signal:
 class ErrorRecord:
     """One error that some layer reported; `api` names the layer.
 
-    `file` and `line` are the place in the source that the message itself names.
+    `file` and `line` are the place in the source that the message itself names; `meaning` is what
+    is known of the error and not in its message.
     """
 
     api: str
     code: int | None = None
     name: str | None = None
     message: str | None = None
+    meaning: str | None = None
     file: str | None = None
     line: int | None = None
     timing: Timing | None = None

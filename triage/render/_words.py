@@ -52,8 +52,10 @@ def error_name(error: ErrorRecord) -> str:
 
 
 def error_remark(error: ErrorRecord) -> str:
-    """Return what an error's origin, timing and count mean to its reader."""
+    """Return what an error's number, origin, timing and count mean to its reader."""
     parts = [origin_words(error.origin)] if origin_words(error.origin) else []
+    if error.api == "xid" and error.meaning:
+        parts.insert(0, error.meaning)
     if error.role is Role.CONSEQUENCE:
         parts.append("a consequence")
     if error.timing is Timing.ASYNCHRONOUS:

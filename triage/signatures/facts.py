@@ -11,6 +11,7 @@ from triage.model.crash import Crash, Environment
 from triage.model.position import Position
 from triage.model.stack import Thread
 from triage.signatures.fields import find_field
+from triage.xids import xid_of
 
 Value = str | int | float | None
 _WORD = re.compile(r"\w+")
@@ -160,6 +161,8 @@ def _thread(thread: Thread, number: int) -> Thing:
 def _errors(crash: Crash) -> Iterable[Thing]:
     for error in crash.errors:
         values = {**_known(error, "error"), "role": error.role.value}
+        if known := xid_of(error):
+            values["class"] = known.blame.value
         yield Thing(kind="error", values=values, at=error.at)
 
 

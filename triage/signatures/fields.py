@@ -68,6 +68,7 @@ FIELDS = (
     Field("error", "file", _F.PATH, "the source file that the message names"),
     Field("error", "line", _F.NUMBER, "the line that the message names"),
     Field("error", "role", _F.TEXT, "cause, consequence or unclear"),
+    Field("error", "class", _F.TEXT, "of an Xid: application, driver, hardware, link …"),
     Field("signal", "name", _F.TEXT, "SIGSEGV, SIGABRT …"),
     Field("signal", "code", _F.TEXT, "SEGV_MAPERR …"),
     Field("signal", "fault_address", _F.HEX, "the address that could not be used"),
