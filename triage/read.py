@@ -194,6 +194,9 @@ def _fragments(item: Loaded, text: Text | None, options: ReadOptions) -> Iterato
     if item.kind is InputKind.ELF_CORE and item.path:
         fragment = _core_fragment(item, item.path, options)
         yield in_member(fragment, item.member) if item.member else fragment
+    elif item.kind is InputKind.GPU_CORE and item.path:
+        fragment = _gpu_core_fragment(item, item.path)
+        yield in_member(fragment, item.member) if item.member else fragment
     elif item.kind in _UNREAD:
         yield Fragment(dialect="", warnings=(_not_read(item),))
     elif text:
@@ -217,14 +220,18 @@ def _core_fragment(item: Loaded, path: Path, options: ReadOptions) -> Fragment:
     )
 
 
+def _gpu_core_fragment(item: Loaded, path: Path) -> Fragment:
+    from triage.debugger.files import open_regular  # logs do not need it
+    from triage.gpucore.fragment import read_gpu_core
+
+    try:
+        with open_regular(path) as stream:
+            return read_gpu_core(stream, path.stat().st_size, item.input.id)
+    except OSError as error:
+        raise InputError(f"{item.name}: {error.strerror}") from error
+
+
 _UNREAD = {
-    InputKind.GPU_CORE: (
-        "gpu-core-not-read",
-        (
-            "read it where cuda-gdb is and give the text: cuda-gdb -batch "
-            "-ex 'target cudacore {}' -ex 'info cuda kernels' -ex bt > gpucore.txt"
-        ),
-    ),
     InputKind.GGUF: (
         "model-not-read",
         "model files are not read; their metadata as text help: gguf-dump {} > model.txt",

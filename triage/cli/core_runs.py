@@ -15,6 +15,7 @@ from triage.errors import ExitCode, InputError, TriageError, UsageError
 from triage.text.safe import safe_line
 
 if TYPE_CHECKING:
+    from triage.debugger.early import EarlyRead
     from triage.debugger.prepare import CoreRequest
     from triage.intake.coredumpctl import KeptCrash
     from triage.intake.loaded import Loaded
@@ -93,20 +94,29 @@ class CoreRun:
             return self._read_opened(opened, shlex.quote(str(core)), self.request, page)
 
     def _read_opened(self, opened: Loaded, name: str, request: CoreRequest, page: Page) -> int:
+        from triage.model.report import InputKind
+
+        if opened.kind is InputKind.GPU_CORE:
+            return self._analyze(opened, request, page, None)
         from triage.debugger.early import EarlyRead
 
         # gdb takes longest: it reads the core while the rest is imported, and what prints the
         # report is imported while it still reads.
         with EarlyRead(opened.path or Path(opened.input.name), request, name=name) as early:
-            from triage.pipeline import Analyzer, Options
+            return self._analyze(opened, request, page, early)
 
-            options = Options(
-                packs=self.packs, db=self.db, tmp=self.tmp, redact=self.redact,
-                core=request, early=early,
-            )  # fmt: skip
-            analyzer = Analyzer(options)
-            preload(page.form)
-            report = analyzer.analyze([opened.input.name, *self.logs], opened)
+    def _analyze(
+        self, opened: Loaded, request: CoreRequest, page: Page, early: EarlyRead | None
+    ) -> int:
+        from triage.pipeline import Analyzer, Options
+
+        options = Options(
+            packs=self.packs, db=self.db, tmp=self.tmp, redact=self.redact,
+            core=request, early=early,
+        )  # fmt: skip
+        analyzer = Analyzer(options)
+        preload(page.form)
+        report = analyzer.analyze([opened.input.name, *self.logs], opened)
         return emit(
             report, form=page.form, verbose=page.verbose, output=page.output, color=page.color
         )

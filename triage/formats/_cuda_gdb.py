@@ -1,31 +1,30 @@
 """What cuda-gdb says beside gdb's own words: exceptions, kernels, devices, GPU core dumps.
 
-What is odd about it: the line about the exception names a device function that was inlined, and
-the stack trace that follows does not.
+What is odd about it: the line about the exception names a device function that the stack trace
+that follows does not; where it was inlined there, only by its symbol.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from triage.formats._base import number
 from triage.formats._stacks import Stacks
+from triage.gpucore.exceptions import NUMBERS
 from triage.model.crash import ErrorRecord, Gpu, Role
 from triage.model.position import Position
-from triage.model.stack import Frame, FrameKind, Trust
+from triage.model.stack import Frame, FrameKind, Lanes, Thread, ThreadKind, Trust
 from triage.text.late import late
 
 _EXCEPTION = late(r"CUDA_EXCEPTION_(\d{1,3})$")
-_EXCEPTIONS: Final = {
-    "Lane Illegal Address": 1, "Lane User Stack Overflow": 2, "Device Hardware Stack Overflow": 3,
-    "Warp Illegal Instruction": 4, "Warp Out-of-range Address": 5, "Warp Misaligned Address": 6,
-    "Warp Invalid Address Space": 7, "Warp Invalid PC": 8, "Warp Hardware Stack Overflow": 9,
-    "Device Illegal Address": 10, "Lane Misaligned Address": 11, "Warp Assert": 12,
-    "Lane Syscall Error": 13, "Warp Illegal Address": 14,
-}  # fmt: skip
 _DEVICE_CLONE = late(r"\s*\[clone (?P<kernel>[^\]]{1,2000})\]$")
+_FOCUS = late(
+    r"grid (?P<grid>\d{1,12}),(?: cluster \([\d,]{1,40}\),| cluster dim \([\d,]{1,40}\),){0,2}"
+    r" block (?P<block>\([\d,]{1,40}\)), thread (?P<thread>\([\d,]{1,40}\)),"
+    r" device (?P<device>\d{1,4}), sm (?P<sm>\d{1,6}), warp (?P<warp>\d{1,6}),"
+    r" lane (?P<lane>\d{1,4})"
+)
 _CALLED = late(r"(?P<function>[^\n(]{1,2000})")
 
 
@@ -41,9 +40,25 @@ class Device:
     gpus: dict[str, tuple[Gpu, Position]] = field(default_factory=dict)
     stopped: Frame | None = None
     in_focus: bool = False
+    focus: Lanes | None = None
     _exception: tuple[str, Position] | None = None
     _kernel: Frame | None = None
     _lane: tuple[str, Position] | None = None
+
+    def focused(self, text: str) -> None:
+        """Take the line that says which lane the debugger looks at; the first is the failed one."""
+        self.in_focus = True
+        match = _FOCUS.search(text)
+        if match and self.focus is None:
+            numbers = {key: int(match[key]) for key in ("device", "sm", "warp", "lane", "grid")}
+            self.focus = Lanes(block=match["block"], thread=match["thread"], **numbers)
+
+    def threads(self) -> tuple[Thread, ...]:
+        """Return the threads, the failed one with its coordinates where it is of the GPU."""
+        return tuple(
+            replace(t, lanes=self.focus) if t.crashed and t.kind is ThreadKind.GPU else t
+            for t in self.stacks.threads()
+        )
 
     def signal(self, name: str, text: str, at: Position) -> bool:
         """Take the signal that stands for a device exception; tell whether it is one."""
@@ -72,6 +87,9 @@ class Device:
         kernel = None
         if match := _DEVICE_CLONE.search(function):
             kernel, function = match["kernel"], function[: match.start()]
+        inlined = fields.get("pc_inlined")
+        if inlined is not None:
+            kernel, function = function, inlined
         self.stacks.device_frame = Frame(
             index=0,
             function=function,
@@ -105,7 +123,11 @@ class Device:
     def gpu(self, fields: Mapping[str, str], at: Position) -> None:
         """Take a line of `info cuda devices`."""
         sm = fields["gpu_sm"]
-        gpu = Gpu(name=fields["gpu_name"].strip(), compute_capability=f"{sm[:-1]}.{sm[-1]}")
+        gpu = Gpu(
+            name=fields["gpu_name"].strip(),
+            compute_capability=f"{sm[:-1]}.{sm[-1]}",
+            pci=fields["gpu_pci"],
+        )
         self.gpus.setdefault(f"{at.line}", (gpu, at))
 
     def lane(self, fields: Mapping[str, str], at: Position) -> None:
@@ -188,5 +210,5 @@ class Device:
 
 def _with_number(error: ErrorRecord) -> ErrorRecord:
     """Give an exception that is known by its words alone, as in a GPU core, its number."""
-    code = _EXCEPTIONS.get(error.message or "")
+    code = NUMBERS.get(error.message or "")
     return replace(error, code=code, name=f"CUDA_EXCEPTION_{code}") if code else error

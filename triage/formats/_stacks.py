@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from triage.frames.names import plain_name
 from triage.model.position import Position
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, with_crashed
 
@@ -91,6 +92,10 @@ class Stacks:
         ):
             return tuple(self._frames)
         self.device_frame = None
+        first = self._frames[0]
+        if not top.inlined and first.function and _same_function(top, first):
+            # The lane ran on in the function that raised the exception.
+            return (replace(top, launch=first.launch, args=first.args), *self._frames[1:])
         rest = [replace(frame, index=frame.index + 1) for frame in self._frames]
         return (top, *rest)
 
@@ -141,6 +146,10 @@ def first_of(threads: Sequence[Thread], places: Iterable[int]) -> int | None:
             if thread.frames and thread.at and (thread.at.line or 0) >= line:
                 return n
     return 0 if threads else None
+
+
+def _same_function(a: Frame, b: Frame) -> bool:
+    return plain_name(a.function or "") == plain_name(b.function or "")
 
 
 def _is_excerpt(thread: Thread) -> bool:

@@ -77,7 +77,7 @@ def _read(region: Region) -> Fragment:
         state.warnings.append(ReportWarning(code="pager-prompt", message=message, at=at))
     return Fragment(
         dialect="gdb",
-        threads=stacks.threads(),
+        threads=state.device.threads(),
         errors=state.device.merged(),
         signal=state.signal,
         signal_rank=1,
@@ -271,10 +271,6 @@ def _current(state: _State, found: _Found) -> None:
     state.stacks.crashed_id = found.fields["current"]
 
 
-def _focus(state: _State, _: _Found) -> None:
-    state.device.in_focus = True
-
-
 def _mismatch(state: _State, found: _Found) -> None:
     state.warnings.append(
         ReportWarning(
@@ -307,7 +303,7 @@ _HANDLERS: dict[str, Callable[[_State, _Found], None]] = {
     "reported": _reported,
     "listed": _listed,
     "current": _current,
-    "focus": _focus,
+    "focus": lambda state, found: state.device.focused(found.text),
     "mismatch": _mismatch,
     "exception": lambda state, found: state.device.exception(found.fields, found.at),
     "asserted": lambda state, found: state.device.asserted(found.at),

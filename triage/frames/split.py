@@ -49,6 +49,7 @@ _UNWOUND = late(
     r"(?: - (?P<module>/\S+))?$"
 )
 _AT = late(r"\)? at (?P<file>.+?)(?::(?P<line>\d{1,9}))?(?::(?P<column>\d{1,6}))?$")
+_INLINED = late(r" in [^\s()]{1,4096} inlined from [^()\n]{1,1000}$")
 _LAUNCH = late(r"<<<\([\d,]{1,40}\),\([\d,]{1,40}\)>>>")
 _MARK = late(
     r"[()<>\[\]{}\"']|->"
@@ -140,7 +141,8 @@ def _located(
     if place.startswith(" from "):
         module = place[6:].strip() or None
     elif place.startswith(" at "):
-        match = _AT.match(place)
+        # cuda-gdb names the call that the place was inlined at: it is not the frame's own place.
+        match = _AT.match(_INLINED.sub("", place))
         if match:
             file = match["file"].strip() or None
             line = int(match["line"]) if match["line"] else None

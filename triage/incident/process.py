@@ -9,6 +9,7 @@ from triage.frames.names import file_name
 from triage.model.crash import Fragment
 from triage.model.position import Origin
 from triage.model.stack import ThreadKind
+from triage.text.pci import pci_address
 
 KERNEL_DIALECTS = frozenset({"kernel", "koops"})
 """Formats of a log that the whole machine writes."""
@@ -44,16 +45,14 @@ def crashed_process(fragments: Iterable[Fragment]) -> Process:
     origins = [origin for f in own for origin in _origins(f)]
     threads = [t for f in own for t in f.threads if t.kind is ThreadKind.HOST]
     names = {t.name for t in threads} | {o.process for o in origins} | set(_programs(own))
-    devices = {
-        gpu.pci for f in own if _has_gpu_stack(f) for gpu in f.environment.gpus if gpu.pci
-    }
+    gpus = [gpu for f in own if _has_gpu_stack(f) for gpu in f.environment.gpus]
     return Process(
         pids=frozenset(
             n for n in (*(t.tid for t in threads), *(o.pid for o in origins)) if n is not None
         ),
         names=frozenset(short_name(name) for name in names if name),
         hosts=frozenset(short_host(o.host) for o in origins if o.host),
-        devices=frozenset(devices),
+        devices=frozenset(pci for gpu in gpus if (pci := pci_address(gpu.pci))),
         dates=frozenset(day for o in origins if (day := day_of(o.time))),
     )
 

@@ -83,7 +83,7 @@ class Module:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """A GPU that the crashed process could use; memory in MiB, `pci` its bus and device."""
+    """A GPU that the crashed process could use; memory in MiB, `pci` as `00:06.0`."""
 
     name: str | None = None
     memory_total: int | None = None

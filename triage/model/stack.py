@@ -67,11 +67,34 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lanes:
+    """The lanes of a GPU that have one stack trace, and the coordinates of the first of them.
+
+    `count`, `warps`, `blocks` and `sms` say how many share it, None where the input does not tell.
+    `block` and `thread` are indexes as cuda-gdb prints them, `(2,0,0)`; `launched_by` is the host
+    thread that launched the grid.
+    """
+
+    count: int | None = None
+    warps: int | None = None
+    blocks: int | None = None
+    sms: int | None = None
+    device: int | None = None
+    sm: int | None = None
+    warp: int | None = None
+    lane: int | None = None
+    grid: int | None = None
+    block: str | None = None
+    thread: str | None = None
+    launched_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
     """One thread and its stack trace, innermost frame first.
 
     `id` is the debugger's number, `tid` the system's; `frames_omitted` counts frames that a limit
-    left out.
+    left out. `lanes` tells which lanes of a GPU it stands for.
     """
 
     id: str | None = None
@@ -81,6 +104,7 @@ class Thread:
     crashed: bool = False
     frames: tuple[Frame, ...] = ()
     frames_omitted: int = 0
+    lanes: Lanes | None = None
     at: Position | None = None
     origin: Origin | None = None
 
