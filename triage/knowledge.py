@@ -14,6 +14,7 @@ from triage.model.crash import Timing
 from triage.resources import data_dir
 
 _COLUMNS = 6
+_RULE_COLUMNS = 5
 _SHORT = 8
 _TIMINGS = {**{timing.value: timing for timing in Timing}, "-": None}
 _STICKY = {"sticky": True, "clear": False, "-": None}
@@ -185,7 +186,7 @@ def consequence_rules() -> tuple[ConsequenceRule, ...]:
             if not line or line.startswith("#"):
                 continue
             cells = line.split("\t")
-            if len(cells) != _COLUMNS or cells[3] not in BESIDE:
+            if len(cells) != _RULE_COLUMNS or cells[3] not in BESIDE:
                 raise PackError(
                     [f"{path.name}:{number}: api, name, message, one of {sorted(BESIDE)}, why"]
                 )
