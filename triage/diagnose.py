@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from triage.calculators import Figure, calculate
+from triage.collect import hang_evidence, next_evidence
 from triage.incident.roles import consequence_places, states_a_cause
 from triage.model.crash import Crash, Engine
 from triage.model.diagnosis import Action, Diagnosis, Level, Remedy, Verdict
@@ -14,7 +15,6 @@ from triage.model.evidence import Evidence
 from triage.model.position import Position
 from triage.signatures.facts import Facts
 from triage.signatures.match import Match, match_rule, match_signature
-from triage.signatures.missing import hang_evidence, missing_evidence, to_text
 from triage.signatures.placeholders import fill
 from triage.signatures.rule import EngineRule, Family, Rule, Signature
 
@@ -59,11 +59,14 @@ def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
     matches = _matches(facts, knowledge)
     diagnoses = tuple(_diagnosis(match, facts, families) for match in matches)
     if diagnoses and diagnoses[0].level is not Level.HINT:
+        best = diagnoses[0]
+        doubtful = best.level is not Level.CERTAIN
         return Diagnosed(
             verdict=Verdict.KNOWN,
             diagnoses=diagnoses,
-            family=diagnoses[0].family,
-            action=diagnoses[0].action or Action.COLLECT_MORE,
+            family=best.family,
+            action=best.action or Action.COLLECT_MORE,
+            next_evidence=next_evidence(crash, families.get(best.family)) if doubtful else (),
         )
     family, evidence = _family(diagnoses, facts, families)
     if not crash.is_crash:
@@ -75,7 +78,7 @@ def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
         family=family,
         family_evidence=evidence,
         action=(known.action if known else None) or Action.COLLECT_MORE,
-        next_evidence=_next_evidence(crash, known),
+        next_evidence=next_evidence(crash, known),
     )
 
 
@@ -108,10 +111,10 @@ def _rank(match: Match) -> tuple[int, float, int, str]:
 
 def _weighed(match: Match, crash: Crash) -> Match:
     """Return a match, as a hint where it rests on consequences of a cause that is stated."""
-    if match.level is not Level.HINT and states_a_cause(crash):
-        if rests_on_consequences(match.evidence, consequence_places(crash)):
-            return replace(match, level=Level.HINT)
-    return match
+    if match.level is Level.HINT or not states_a_cause(crash):
+        return match
+    late = rests_on_consequences(match.evidence, consequence_places(crash))
+    return replace(match, level=Level.HINT) if late else match
 
 
 def rests_on_consequences(evidence: Iterable[Evidence], late: frozenset[Position]) -> bool:
@@ -208,8 +211,3 @@ def _best(
         return None
     *_, name, evidence = min(held, key=lambda h: h[:4])
     return name, evidence
-
-
-def _next_evidence(crash: Crash, family: Family | None) -> tuple[str, ...]:
-    own = tuple(to_text(advice) for advice in family.next_evidence) if family else ()
-    return tuple(dict.fromkeys((*own, *missing_evidence(crash))))

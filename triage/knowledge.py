@@ -5,6 +5,7 @@ Both are text in `signatures/errors` and `signatures/noise`, so that adding one 
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -209,3 +210,36 @@ def synchronous_settings() -> dict[str, tuple[tuple[str, str], ...]]:
                 entry = tuple((name, value) for name, _, value in pairs)
                 found.update(dict.fromkeys(apis.split(), entry))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Something to collect: what it tells, the commands, and globs of lines that say it was lost."""
+
+    text: str
+    command: str
+    clues: tuple[str, ...]
+
+
+@cache
+def pieces() -> dict[str, Piece]:
+    """Return every piece in `signatures/pieces/*.toml` by its id."""
+    found: dict[str, Piece] = {}
+    for path in sorted((data_dir("signatures") / "pieces").glob("*.toml")):
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8"))["piece"]
+            for table in tables:
+                found[table["id"]] = Piece(
+                    table["text"], table["command"].strip("\n"), tuple(table.get("clues", ()))
+                )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise PackError(
+                [f"{path.name}: a piece has an id, a text and a command: {error}"]
+            ) from error
+    return found
+
+
+@cache
+def clue_literals() -> tuple[str, ...]:
+    """Return a literal of every line that is a clue, in lower case."""
+    return tuple(clue.strip("*").casefold() for piece in pieces().values() for clue in piece.clues)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from triage.diagnose import Diagnosed, detect_engine, diagnose
 from triage.fingerprint import fingerprint
 from triage.incident.roles import first_cause
+from triage.knowledge import clue_literals
 from triage.model.crash import Crash
 from triage.model.diagnosis import Verdict
 from triage.model.report import Report
@@ -51,7 +52,7 @@ class Analyzer:
             pool=options.pool,
             tmp=options.tmp,
             variables=self.store.variables(),
-            log_literals=self.store.log_literals(),
+            log_literals=(*self.store.log_literals(), *clue_literals()),
         )
 
     def read(self, names: Sequence[str], opened: Loaded | None = None) -> ReadResult:
