@@ -107,7 +107,8 @@ def commanded(text: str) -> frozenset[tuple[str, str]]:
 
 def _message(error: ErrorRecord, settings: Sequence[tuple[str, str]], *, on_gpu: bool) -> str:
     name = error.name or f"{error.api} error {error.code}"
-    text = f"{name} is reported late: the host stack shows where it was noticed, not what failed"
+    how = "was raised on the GPU" if error.api == "cuda-exception" else "is reported late"
+    text = f"{name} {how}: the host stack shows where it was noticed, not what failed"
     if on_gpu:
         return f"{text}; the GPU's stack is the one to read"
     if settings:

@@ -214,7 +214,7 @@ def synchronous_settings() -> dict[str, tuple[tuple[str, str], ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Something to collect: what it tells, the commands, and globs of lines that say it was lost."""
+    """Something to collect: what it tells, the commands, and globs of lines that say it is lost."""
 
     text: str
     command: str
@@ -233,9 +233,8 @@ def pieces() -> dict[str, Piece]:
                     table["text"], table["command"].strip("\n"), tuple(table.get("clues", ()))
                 )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise PackError(
-                [f"{path.name}: a piece has an id, a text and a command: {error}"]
-            ) from error
+            problem = f"{path.name}: a piece has an id, a text and a command: {error}"
+            raise PackError([problem]) from error
     return found
 
 

@@ -48,9 +48,8 @@ def _demote(
     standing = [n for n, role in enumerate(roles) if role is not Role.CONSEQUENCE]
     meant = {n: rule for n in standing if (rule := _rule_for(errors[n], rules)) is not None}
     for n, rule in meant.items():
-        others = [
-            errors[m] for m in standing if m != n and (m not in meant or rule.beside == "sticky")
-        ]
+        repeats = rule.beside == "sticky"
+        others = [errors[m] for m in standing if m != n and (repeats or m not in meant)]
         if _holds(rule.beside, errors[n], others):
             roles[n] = Role.CONSEQUENCE
 
@@ -143,11 +142,9 @@ def consequence_places(crash: Crash) -> frozenset[Position]:
 def _says_so(line: LogLine) -> bool:
     """Tell whether a line says by itself that another failure came first."""
     return any(
-        rule.beside == "-"
-        and len(rule.message) > 1
-        and glob_match(_anywhere(rule.message), line.text)
+        glob_match(_anywhere(rule.message), line.text)
         for rule in consequence_rules()
-        if rule.api == "*" and rule.name == "*"
+        if (rule.api, rule.name, rule.beside) == ("*", "*", "-")
     )
 
 

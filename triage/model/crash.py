@@ -162,7 +162,8 @@ class Fragment:
     `signal_rank` says how directly the signal was observed (0 core dump, 1 debugger, 2 kernel,
     3 the program's own words, 4 shell, 5 an exit status); `snapshot` says that the process lived
     on; `deaths` are further signals, each of another process. `span` holds the first and the last
-    line of the region, `claimed` those that were understood. `truncated` says that the input is not whole.
+    line of the region, `claimed` those that were understood. `truncated` says that the input is
+    not whole.
     """
 
     dialect: str
