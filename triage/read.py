@@ -197,8 +197,8 @@ def _fragments(item: Loaded, text: Text | None, options: ReadOptions) -> Iterato
     elif item.kind is InputKind.GPU_CORE and item.path:
         fragment = _gpu_core_fragment(item, item.path)
         yield in_member(fragment, item.member) if item.member else fragment
-    elif item.kind in _UNREAD:
-        yield Fragment(dialect="", warnings=(_not_read(item),))
+    elif item.fragment is not None:
+        yield item.fragment
     elif text:
         yield from read_lines(text, item.input.id, item.member)
 
@@ -229,20 +229,6 @@ def _gpu_core_fragment(item: Loaded, path: Path) -> Fragment:
             return read_gpu_core(stream, path.stat().st_size, item.input.id)
     except OSError as error:
         raise InputError(f"{item.name}: {error.strerror}") from error
-
-
-_UNREAD = {
-    InputKind.GGUF: (
-        "model-not-read",
-        "model files are not read; their metadata as text help: gguf-dump {} > model.txt",
-    ),
-}
-
-
-def _not_read(item: Loaded) -> ReportWarning:
-    code, message = _UNREAD[item.kind]
-    at = Position(input=item.input.id, member=item.member)
-    return ReportWarning(code=code, message=message.format(item.name), at=at)
 
 
 def read_lines(text: Text, input_id: int, member: str | None = None) -> Iterator[Fragment]:
