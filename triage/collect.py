@@ -123,6 +123,8 @@ def _first(crash: Crash) -> Iterator[Advice]:
 
 
 def _missing(crash: Crash) -> Iterator[Advice]:
+    if crash.errors and all(error.api == "gguf" for error in crash.errors) and not crash.signal:
+        return
     if not any(thread.frames for thread in crash.threads):
         yield from _stack(crash)
     elif not _has_symbols(crash):
