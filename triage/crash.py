@@ -41,6 +41,7 @@ _QUANTIZATION = re.compile(
 _WAITS = re.compile(
     r"(?:cuda|cu|hip)[A-Z]\w*Synchronize|(?:cuda|cu|hip)Memcpy|(?:cuda|hip)Launch|cuLaunch"
 )
+_LONGEST_FUNCTION = 1 << 18
 _DRIVER_NOISE = ("cuda", "hip")
 # What a thread has called that ends the process on purpose.
 _ENDS = frozenset(
@@ -161,11 +162,37 @@ def blame(thread: Thread) -> int | None:
     for n, frame in enumerate(thread.frames):
         if frame.kind is FrameKind.SIGNAL_HANDLER:
             begin = n + 1
+    stretched = _stretched(thread.frames)
     for n in range(begin, len(thread.frames)):
         frame = thread.frames[n]
-        if frame.noise is None and frame.function and not _doubtful(frame):
+        named = frame.function and (frame.module, frame.function) not in stretched
+        if frame.noise is None and named and not _doubtful(frame):
             return n
     return None
+
+
+def _stretched(frames: Sequence[Frame]) -> frozenset[tuple[str | None, str | None]]:
+    """Return the names that stand for code too far apart to be one function.
+
+    Where a library has no symbols but those that it exports, a frame gets the name of the nearest
+    one in front of it.
+    """
+    places: dict[tuple[str | None, str | None], list[int]] = {}
+    for frame in frames:
+        if frame.module and frame.function and frame.line is None:
+            address = _number(frame.address or frame.offset)
+            if address is not None:
+                places.setdefault((frame.module, frame.function), []).append(address)
+    return frozenset(
+        name for name, found in places.items() if max(found) - min(found) > _LONGEST_FUNCTION
+    )
+
+
+def _number(text: str | None) -> int | None:
+    try:
+        return int(text, 16) if text else None
+    except ValueError:
+        return None
 
 
 def _doubtful(frame: Frame) -> bool:
