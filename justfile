@@ -46,6 +46,7 @@ bench:
 # core dumps, one by one and many of one program, each beside gdb
 bench-cores *count:
     {{ bin }}/python benchmarks/cores.py
+    {{ bin }}/python benchmarks/gpu_cores.py
     {{ bin }}/python benchmarks/bulk_cores.py "$@"
 
 # what is built works where the repository is not

@@ -1,6 +1,6 @@
 """Changes core dumps and programs at random and reads them, for longer than a test run has time.
 
-    python tests/fuzz/fuzz_cores.py                     2,000 core dumps and 2,000 programs
+    python tests/fuzz/fuzz_cores.py                     2,000 each: core dumps, programs, GPU cores
     python tests/fuzz/fuzz_cores.py --seed 7 --gdb 0.2  others, every fifth of them with gdb as well
     python tests/fuzz/fuzz_cores.py --only binary:1337  one of them again
 
@@ -12,6 +12,7 @@ that the process had mapped: every core dump names one, and that is not the read
 from __future__ import annotations
 
 import argparse
+import lzma
 import multiprocessing
 import os
 import random
@@ -41,7 +42,14 @@ from triage.pipeline import Analyzer, Options
 from triage.render import RenderOptions, renderers
 
 SOURCES = Path(__file__).resolve().parents[1] / "system" / "core_programs"
+RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures" / "recordings"
+GPU_CORES = tuple(
+    f"gpu-cores/{name}.nvcudmp"
+    for name in ("scatter.rel", "cluster.rel", "recursion.dbg", "graph.rel", "triton")
+)
 MODES = (("map", "{canary}"), ("threads", "4"), ("say", "text"))
+GPU_CUBIN = 0x8000_0007
+GPU_MEMORY = frozenset({8, *(0x8000_0000 + n for n in (1, 2, 3, 4, 5, 6, 17, 18, 19, 20, 21, 23))})
 ALONE, WITH_GDB = 5.0, 10.0
 MAX_MEMORY = 1 << 30
 WORDS = (0, 1, 2, 7, 0x7F, 0xFF, 0xFFFF, 0xFFFF_FFFF, 1 << 31, 1 << 32, 1 << 40, 1 << 62, 1 << 63)
@@ -54,10 +62,14 @@ class HangError(Exception):
 
 @dataclass(frozen=True)
 class Corpus:
-    """What is changed: real core dumps, and the program that left them."""
+    """What is changed: real core dumps, the program that left them, recorded GPU core dumps."""
 
     binary: Path
     cores: tuple[Path, ...]
+    gpu: tuple[Path, ...]
+
+    def sources(self, kind: str) -> tuple[Path, ...]:
+        return {"core": self.cores, "binary": (self.binary,), "gpu": self.gpu}[kind]
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,11 @@ def make_corpus(folder: Path) -> Corpus:
         given = [a.format(canary=canary) for a in arguments]
         subprocess.run([binary, name, *given], cwd=place, preexec_fn=allow_dumps, check=False)
         cores.append(next(place.glob("core*")))
-    return Corpus(binary=binary, cores=tuple(cores))
+    gpu = []
+    for name in GPU_CORES:
+        gpu.append(folder / Path(name).stem)
+        gpu[-1].write_bytes(lzma.decompress((RECORDINGS / f"{name}.xz").read_bytes()))
+    return Corpus(binary=binary, cores=tuple(cores), gpu=tuple(gpu))
 
 
 def allow_dumps() -> None:
@@ -134,6 +150,8 @@ def value(rng: random.Random, size: int, old: bytes) -> bytes:
 
 def places_of(data: bytes, kind: str) -> list[tuple[int, int, int]]:
     """Return the ranges of a file that are worth a change, the tables more often than the rest."""
+    if kind == "gpu":
+        return gpu_places(data)
     table, count = hostile.segment_table(data)
     header = [(16, 24, 2), (24, 48, 8), (48, 64, 2), (0, 16, 1)]
     segments = [(table, table + 56 * count, 8), (table, table + 56 * count, 4)]
@@ -150,6 +168,23 @@ def places_of(data: bytes, kind: str) -> list[tuple[int, int, int]]:
         if form not in (0, 8) and size:
             contents.append((offset, offset + size, 1))
     return header + segments + sections * 8 + contents + rest
+
+
+def gpu_places(data: bytes, base: int = 0) -> list[tuple[int, int, int]]:
+    """Return the ranges of a GPU core dump, or of a cubin in one, that are worth a change."""
+    at, number = struct.unpack_from("<Q", data, 40)[0], struct.unpack_from("<H", data, 60)[0]
+    places = [(16, 24, 2), (40, 48, 8), (58, 64, 2)]
+    for n in range(number):
+        place = at + 64 * n
+        _, form, _, _, offset, size, *_ = struct.unpack_from("<IIQQQQIIQQ", data, place)
+        if form in GPU_MEMORY or not size:
+            continue
+        places += [(place, place + 64, 8), (place, place + 64, 4)]
+        if form == GPU_CUBIN:
+            places += gpu_places(data[offset : offset + size], offset)
+        else:
+            places += [(offset, offset + size, step) for step in (1, 4, 8)]
+    return [(base + begin, base + end, step) for begin, end, step in places]
 
 
 def read_case(core: Path, binary: Path | None) -> tuple[str, set[str]]:
@@ -181,7 +216,7 @@ def limited(seconds: float) -> Iterator[None]:
 def run_case(case: Case, corpus: Corpus, kept: Path | None) -> Outcome:
     """Make and read one case; nothing that it does ends the run."""
     rng = random.Random(f"{case.seed}/{case.name}")
-    source = rng.choice(corpus.cores) if case.kind == "core" else corpus.binary
+    source = rng.choice(corpus.sources(case.kind))
     data = source.read_bytes()
     data = mutate(data, rng, places_of(data, case.kind))
     hostile.adopt_orphans()
@@ -208,7 +243,9 @@ def _read_made(case: Case, corpus: Corpus, made: Path) -> Outcome:
     start = time.monotonic()
     result, problem, codes = "", None, set[str]()
     job: Callable[[], tuple[str, set[str]]]
-    if case.kind == "core":
+    if case.kind == "gpu":
+        job = partial(read_case, made, None)
+    elif case.kind == "core":
         job = partial(read_case, made, corpus.binary if case.gdb else None)
     elif case.gdb:
         job = partial(read_case, corpus.cores[0], made)
@@ -238,17 +275,18 @@ def cases(options: argparse.Namespace) -> list[Case]:
     """Return the cases; of `gdb` of them the program reads with the debugger, evenly spread."""
     if options.only:
         kind, _, number = options.only.partition(":")
-        return [Case(kind, int(number), options.seed, gdb=True)]
+        return [Case(kind, int(number), options.seed, gdb=kind != "gpu")]
     found = []
-    for kind, count in (("core", options.cores), ("binary", options.binaries)):
+    counts = (("core", options.cores), ("binary", options.binaries), ("gpu", options.gpu_cores))
+    for kind, count in counts:
         for n in range(count):
-            gdb = int((n + 1) * options.gdb) > int(n * options.gdb)
+            gdb = kind != "gpu" and int((n + 1) * options.gdb) > int(n * options.gdb)
             found.append(Case(kind, n, options.seed, gdb=gdb))
     return found
 
 
 def summarize(outcomes: list[Outcome], seconds: float) -> None:
-    for kind in ("core", "binary"):
+    for kind in ("core", "binary", "gpu"):
         for gdb in (False, True):
             some = [o for o in outcomes if o.case.kind == kind and o.case.gdb is gdb]
             if not some:
@@ -271,6 +309,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cores", type=int, default=2000, help="how many core dumps")
     parser.add_argument("--binaries", type=int, default=2000, help="how many programs")
+    parser.add_argument("--gpu-cores", type=int, default=2000, help="how many GPU core dumps")
     parser.add_argument("--gdb", type=float, default=0.05, help="share that gdb reads, too")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", metavar="KIND:N", help="one case, with gdb")

@@ -14,11 +14,11 @@ from triage.formats._stacks import Stacks
 from triage.gpucore.exceptions import NUMBERS
 from triage.model.crash import ErrorRecord, Gpu, Role
 from triage.model.position import Position
-from triage.model.stack import Frame, FrameKind, Lanes, Thread, ThreadKind, Trust
+from triage.model.stack import Frame, FrameKind, Lanes, Thread, ThreadKind, Trust, trust_of
 from triage.text.late import late
 
 _EXCEPTION = late(r"CUDA_EXCEPTION_(\d{1,3})$")
-_DEVICE_CLONE = late(r"\s*\[clone (?P<kernel>[^\]]{1,2000})\]$")
+_DEVICE_CLONE = late(r"\s{0,8}\[clone [^\n]{1,4000}\]$")
 _FOCUS = late(
     r"grid (?P<grid>\d{1,12}),(?: cluster \([\d,]{1,40}\),| cluster dim \([\d,]{1,40}\),){0,2}"
     r" block (?P<block>\([\d,]{1,40}\)), thread (?P<thread>\([\d,]{1,40}\)),"
@@ -84,21 +84,16 @@ class Device:
         function = fields.get("pc_function")
         if function is None:
             return
-        kernel = None
-        if match := _DEVICE_CLONE.search(function):
-            kernel, function = match["kernel"], function[: match.start()]
         inlined = fields.get("pc_inlined")
-        if inlined is not None:
-            kernel, function = function, inlined
         self.stacks.device_frame = Frame(
             index=0,
-            function=function,
+            function=inlined or _DEVICE_CLONE.sub("", function),
             file=file,
             line=line,
             address=fields["pc"],
             kind=FrameKind.GPU,
-            trust=Trust.DEBUG_INFO,
-            inlined=kernel is not None,
+            trust=trust_of(function, line),
+            inlined=inlined is not None,
             at=at,
         )
 

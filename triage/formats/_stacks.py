@@ -64,9 +64,14 @@ class Stacks:
         """Close the stack that is being read."""
         if self._frames or self._head:
             head = self._head or self.selected or Thread(at=self._frames[0].at)
-            if head.kind is ThreadKind.GPU:
+            # Of a GPU stack only the kernel's frame, the outermost, shows that it is one.
+            gpu = bool(self._frames) and FrameKind.GPU in (
+                self._frames[0].kind,
+                self._frames[-1].kind,
+            )
+            if gpu or head.kind is ThreadKind.GPU:
                 self._frames = [replace(f, kind=FrameKind.GPU) for f in self._frames]
-            gpu = bool(self._frames) and self._frames[0].kind is FrameKind.GPU
+                gpu = bool(self._frames)
             if gpu and head is self.selected and head.kind is not ThreadKind.GPU:
                 head = Thread(at=self._frames[0].at)
             frames = self._with_device_frame() if gpu else tuple(self._frames)
@@ -85,17 +90,15 @@ class Stacks:
         return any(thread.kind is ThreadKind.GPU for thread in self._done)
 
     def _with_device_frame(self) -> tuple[Frame, ...]:
-        top = self.device_frame
-        if top is None or (top.function, top.line) == (
-            self._frames[0].function,
-            self._frames[0].line,
-        ):
+        top, first = self.device_frame, self._frames[0]
+        if top is None:
             return tuple(self._frames)
         self.device_frame = None
-        first = self._frames[0]
-        if not top.inlined and first.function and _same_function(top, first):
+        if not top.inlined and _same_function(top, first):
             # The lane ran on in the function that raised the exception.
-            return (replace(top, launch=first.launch, args=first.args), *self._frames[1:])
+            file = first.file if first.line == top.line else top.file
+            top = replace(top, file=file, launch=first.launch, args=first.args)
+            return (top, *self._frames[1:])
         rest = [replace(frame, index=frame.index + 1) for frame in self._frames]
         return (top, *rest)
 
@@ -149,7 +152,7 @@ def first_of(threads: Sequence[Thread], places: Iterable[int]) -> int | None:
 
 
 def _same_function(a: Frame, b: Frame) -> bool:
-    return plain_name(a.function or "") == plain_name(b.function or "")
+    return bool(a.function and b.function) and plain_name(a.function) == plain_name(b.function)
 
 
 def _is_excerpt(thread: Thread) -> bool:

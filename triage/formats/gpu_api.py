@@ -50,6 +50,8 @@ def _error(item: Item) -> ErrorRecord:
     if item.kind == "clerror":
         code = number(fields["cl_code"])
         return ErrorRecord(api="opencl", code=code, message=item.text.strip(), at=at)
+    if item.kind == "cuda_call":
+        return _failed_call(item)
     if item.kind == "cuda_text":
         return described_error(_api(fields["text_api"]), fields["text"], at)
     return ErrorRecord(
@@ -60,6 +62,19 @@ def _error(item: Item) -> ErrorRecord:
         line=number(fields.get("code_line")),
         at=at,
     )
+
+
+def _failed_call(item: Item) -> ErrorRecord:
+    """Return the error that a call of the runtime, or one of the driver alone, came back with."""
+    fields = item.fields
+    for kind in ("call", "counted", "probed"):
+        name = fields.get(kind)
+        if name:
+            api = "cuda" if name.startswith("cuda") and kind != "probed" else "cuda-driver"
+            text = fields.get(f"{kind}_text") or item.text
+            code = number(fields[f"{kind}_code"])
+            return ErrorRecord(api=api, code=code, message=text.strip(), at=item.at)
+    raise ValueError(item.kind)
 
 
 def _api(word: str) -> str:
@@ -112,6 +127,15 @@ FORMAT = Format(
         "CUDA error",
         "CUDA Runtime error",
         "CUDA Driver error",
+        "cudaGet",
+        "cudaSet",
+        "cudaMalloc",
+        "cudaMemcpy",
+        "cudaStream",
+        "cudaDevice",
+        "cudaLaunch",
+        "cuInit",
+        "cuda driver library init failure",
         "HIP error",
         "ROCm error",
         "ncclS",
@@ -133,6 +157,8 @@ FORMAT = Format(
         r"|VK_ERROR_|CL_[A-Z]{3}|CU(?:FFT|SOLVER|SPARSE)_[A-Z]|NV(?:RTC|ML)_ERROR_|HIPBLAS_STATUS_"
         r"|rocblas_status_|miopenStatus[A-Z]|MTLCommandBufferError[A-Z]"
         r"|(?:CUDA|HIP|ROCm)(?: Runtime| Driver)? error|nccl[A-Z]"
+        r"|cu(?:da)?[A-Z]\w{3,60}(?:\([^\n()]{0,60}\))? (?:returned|failed|error)"
+        r"|cuda[A-Z]\w{3,60}\(\)[^\n]{0,200}? Error \d|cuda driver library init failure: "
         r"|cl[A-Z]\w{3,60} (?:failed|returned))|[^\n]{0,2000}?: block: \[\d"
     ),
     read=_read,

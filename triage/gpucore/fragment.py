@@ -95,9 +95,10 @@ class _Found:
         self.snapshot = bool(threads) and not failed
 
 
-def _standing(shared: Shared) -> tuple[bool, bool, tuple[object, ...]]:
+def _standing(shared: Shared) -> tuple[int, tuple[object, ...]]:
     """Return the place of a stack in the list: exceptions, then traps, then the coordinates."""
-    return not shared.where.exception, not shared.where.broken, tuple(shared.first)
+    rank = 0 if shared.where.exception else 1 if shared.where.broken else 2
+    return rank, tuple(shared.first)
 
 
 def _lost(state: State, stacks: list[Shared]) -> list[tuple[LostException, int]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, NamedTuple, TypeVar
 
+from triage.elf.layout import read_at
 from triage.gpucore import tables
 from triage.gpucore.sections import Kind, Section, Sections
 from triage.gpucore.tables import Block, Device, Grid, Lane, Metadata, Sm, Table, Warp
@@ -13,7 +14,7 @@ from triage.gpucore.tables import Block, Device, Grid, Lane, Metadata, Sm, Table
 MAX_ROWS: Final = 1 << 21
 """Rows of tables that are read of one core dump; eight full devices have as many lanes."""
 MAX_STACKS: Final = 4096
-MAX_DEPTH: Final = 512
+_MAX_CALL_STACK: Final = 16_384
 
 Row = TypeVar("Row", bound=NamedTuple)
 
@@ -100,6 +101,7 @@ class StateReader:
         self._stream, self._sections = stream, sections
         self._state = State()
         self._left = MAX_ROWS
+        self._call_stacks: dict[tuple[int, bytes], tuple[int, ...]] = {}
 
     def read(self) -> State:
         """Return what the tables say."""
@@ -207,12 +209,24 @@ class StateReader:
         return shared
 
     def _returns(self, lanes: Section, row: int) -> tuple[int, ...]:
-        """Return where the functions of a lane return to, from the innermost out."""
+        """Return where the functions of a lane return to, from the innermost out.
+
+        Lanes by the thousand have the same call stack: each is taken apart once.
+        """
         section = self._sections.child(Kind.CALL_STACK, lanes, row)
         if section is None:
             return ()
-        rows = self._rows(tables.CALL_STACKS, section)
-        return tuple(r.address for r in sorted(rows, key=lambda r: r.level))[:MAX_DEPTH]
+        self._left -= 1
+        data = read_at(self._stream, section.offset, min(section.size, _MAX_CALL_STACK))
+        key = section.element, data
+        if key not in self._call_stacks:
+            if len(self._call_stacks) >= MAX_STACKS:
+                self._state.cut = True
+                return ()
+            rows = self._rows(tables.CALL_STACKS, section)
+            levels = sorted(rows, key=lambda r: r.level)
+            self._call_stacks[key] = tuple(r.address for r in levels)
+        return self._call_stacks[key]
 
 
 def _place(unit: _Unit, warp: Warp, lane: Lane) -> Place:

@@ -48,7 +48,7 @@ def _first(count: int, blamed: int, room: int) -> int:
 def _frame(frame: Frame, blamed: bool) -> FrameView:
     return FrameView(
         number=frame.index,
-        function=function_name(frame),
+        function=f"{function_name(frame)}{frame.launch or ''}",
         args=frame.args or "",
         short_place=frame_place(frame, short=True),
         place=frame_place(frame, short=False),

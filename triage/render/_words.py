@@ -9,7 +9,7 @@ from triage.frames.demangle import demangle
 from triage.model.crash import ErrorRecord, Role, Signal, Timing
 from triage.model.position import Origin, Position
 from triage.model.report import Input
-from triage.model.stack import Frame, Thread, ThreadKind
+from triage.model.stack import Frame, FrameKind, Lanes, Thread, ThreadKind
 
 _NO_NAME = "??"
 
@@ -100,18 +100,18 @@ def function_name(frame: Frame) -> str:
 
 
 def frame_place(frame: Frame, *, short: bool) -> str:
-    """Return `file:line`, or the module where the line is not known."""
+    """Return `file:line`, or the module, or how far into a GPU's function, as far as known."""
     if frame.file:
         file = base_name(frame.file) if short else frame.file
         return file if frame.line is None else f"{file}:{frame.line}"
     if frame.module:
         module = base_name(frame.module) if short else frame.module
         return f"{module}+{frame.offset}" if frame.offset else module
-    return ""
+    return f"+{frame.offset}" if frame.offset and frame.kind is FrameKind.GPU else ""
 
 
 def thread_title(thread: Thread) -> str:
-    """Return a thread as `GPU thread 2 "claw_infer"`."""
+    """Return a thread as `GPU thread 2 "claw_infer"`, and which lanes of a GPU it stands for."""
     kind = {
         ThreadKind.GPU: "GPU ",
         ThreadKind.PYTHON: "Python ",
@@ -123,4 +123,32 @@ def thread_title(thread: Thread) -> str:
         parts.append(thread.id)
     if thread.name is not None:
         parts.append(f'"{thread.name}"')
-    return " ".join(parts)
+    words = lane_words(thread.lanes) if thread.lanes else ""
+    return " ".join(parts) + (f": {words}" if words else "")
+
+
+def lane_words(lanes: Lanes) -> str:
+    """Return lanes as `block (2,0,0) thread (0,0,0), device 0 sm 124 warp 0 lane 0; 32 lanes …`."""
+    coordinates = (
+        ("device", lanes.device),
+        ("sm", lanes.sm),
+        ("warp", lanes.warp),
+        ("lane", lanes.lane),
+    )
+    groups = (("block", lanes.block), ("thread", lanes.thread)), coordinates
+    where = ", ".join(
+        words
+        for group in groups
+        if (words := " ".join(f"{name} {value}" for name, value in group if value is not None))
+    )
+    counts = [
+        f"{count:,} {noun}{'s' * (count != 1)}"
+        for count, noun in (
+            (lanes.count, "lane"),
+            (lanes.warps, "warp"),
+            (lanes.blocks, "block"),
+            (lanes.sms, "SM"),
+        )
+        if count is not None
+    ]
+    return "; ".join(part for part in (where, ", ".join(counts)) if part)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from triage.formats import Region
 from triage.formats.gdb import FORMAT
 from triage.model.crash import Crash, Fragment
-from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust
+from triage.model.stack import Frame, FrameKind, Lanes, Thread, ThreadKind, Trust
 from triage.read import ReadOptions, read_text
 from triage.text.line import Line
 
@@ -530,7 +530,7 @@ class TestGpu:
         assert (error.code, error.message, error.at.line) == (14, "Warp Illegal Address", 3)
         assert fragment.signal is None
 
-    def test_function_that_was_inlined(self):
+    def test_function_inside_a_kernel(self):
         (thread,) = read(
             """
             CUDA Exception: Warp Illegal Address
@@ -539,8 +539,47 @@ class TestGpu:
             """
         ).threads
         assert [(f.index, f.function, f.inlined) for f in thread.frames] == [
-            (0, "store(int*)", True), (1, "kernel", False),
+            (0, "store(int*)", False), (1, "kernel", False),
         ]  # fmt: skip
+
+    def test_function_that_was_inlined(self):
+        (thread,) = read(
+            """
+            [Current focus set to CUDA kernel 0, grid 7, block (2,0,1), thread (3,0,0), device 1, sm 4, warp 5, lane 6]
+            CUDA Exception: Warp Illegal Address
+            The exception was triggered at PC 0x10  kernel(int*)  (b.cuh:26 in _Z5storePi inlined from b.cu:9)
+            #0  0x20 in kernel<<<(1,1,1),(1,1,1)>>> () at c.h:36 in _Z4waitv inlined from d.h:5
+            """  # noqa: E501
+        ).threads
+        assert [(f.function, f.file, f.line, f.inlined) for f in thread.frames] == [
+            ("_Z5storePi", "b.cuh", 26, True), ("kernel", "c.h", 36, False),
+        ]  # fmt: skip
+        assert thread.lanes == Lanes(
+            device=1, sm=4, warp=5, lane=6, grid=7, block="(2,0,1)", thread="(3,0,0)"
+        )
+
+    def test_function_without_lines(self):
+        (thread,) = read(
+            """
+            CUDA Exception: Warp Illegal Address
+            The exception was triggered at PC 0x10  store(int*) [clone kernel(int*)]
+            #0  0x20 in block (int*) [clone kernel(int*)] ()
+            #1  0x30 in kernel<<<(1,1,1),(1,1,1)>>> ()
+            """
+        ).threads
+        assert [f.address for f in thread.frames] == ["0x10", "0x20", "0x30"]
+        assert {f.kind for f in thread.frames} == {FrameKind.GPU}
+
+    def test_the_function_ran_on_after_the_exception(self):
+        (thread,) = read(
+            """
+            CUDA Exception: Warp Illegal Address
+            The exception was triggered at PC 0x10  void kernel<int>(int*)  (b.cu:26)
+            #0  kernel<int><<<(1,1,1),(1,1,1)>>> () at b.cu:36
+            """
+        ).threads
+        (frame,) = thread.frames
+        assert (frame.address, frame.line, frame.launch) == ("0x10", 26, "<<<(1,1,1),(1,1,1)>>>")
 
     def test_exception_in_the_frame_that_bt_shows_is_not_put_on_top_twice(self):
         (thread,) = read(

@@ -40,8 +40,32 @@ def test_names(line: str, api: str, code: int):
 
 
 @pytest.mark.parametrize(
+    ("line", "api", "code"),
+    [
+        ("cudaGetDeviceCount returned 999", "cuda", 999),
+        ("cudaSetDevice(3) failed with error 101", "cuda", 101),
+        ("cuInit(0) failed with error: 802", "cuda-driver", 802),
+        ("cuda driver library init failure: 3", "cuda-driver", 3),
+        (
+            "Unexpected error from cudaGetDeviceCount(). Did you run? Error 804: forward compat",
+            "cuda",
+            804,
+        ),
+    ],
+)
+def test_calls(line: str, api: str, code: int):
+    (error,) = errors(line)
+    assert (error.api, error.code) == (api, code)
+    assert error.name
+
+
+@pytest.mark.parametrize(
     "line",
     [
+        "cudaGetDeviceCount returned 0",
+        "cudaMemGetInfo returned 81559 MiB",
+        "cudaMemGetInfo returned 512 MiB",
+        "cudaGetDeviceCount returned 8",
         "cufftPlan1d(&plan, n, CUFFT_C2C, 1); cufftExecC2C(plan, a, b, CUFFT_FORWARD);",
         "assert status == CUSOLVER_STATUS_SUCCESS",
         "power limit: NVML_ERROR_NOT_SUPPORTED",
