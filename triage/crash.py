@@ -119,7 +119,7 @@ def crashed_thread(threads: Sequence[Thread]) -> int | None:
     marked = [n for n, t in enumerate(threads) if t.crashed and t.frames]
     gpu = [n for n in marked if threads[n].kind is ThreadKind.GPU]
     if gpu:
-        return gpu[0]
+        return next((n for n in gpu if blame(threads[n]) is not None), gpu[0])
     if not marked:
         return None
     first = min(marked, key=lambda n: _standing(threads[n]))

@@ -79,9 +79,14 @@ def read(names: Sequence[str], options: ReadOptions) -> ReadResult:
 
 def read_loaded(loaded: Iterable[Loaded], options: ReadOptions) -> ReadResult:
     """Read inputs that were opened before."""
+    return assemble(_parse_loaded(loaded, options))
+
+
+def assemble(parsed: Iterable[Parsed]) -> ReadResult:
+    """Make one incident of inputs that were parsed; their order makes no difference to it."""
     inputs: dict[int, Input] = {}
     pieces: list[Piece] = []
-    for item in _parse_loaded(loaded, options):
+    for item in parsed:
         found = tuple(f.dialect for f in item.fragments if _says_something(f))
         known = inputs.setdefault(item.input.id, item.input)
         inputs[item.input.id] = replace(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from triage.incident.process import KERNEL_DIALECTS, Process, crashed_process, day_of, short_host
-from triage.model.crash import ErrorRecord, Fragment, LogLine, ReportWarning, Signal
+from triage.model.crash import ErrorRecord, Fragment, LogLine, ReportWarning, Role, Signal
 from triage.model.position import Origin, Position
 from triage.model.stack import Thread
 from triage.text.late import late
@@ -63,6 +63,7 @@ def line_up(fragments: Sequence[Fragment], lines: Iterable[LogLine]) -> LinedUp:
     process = crashed_process(fragments)
     if not kernel or process == Process():
         return LinedUp(fragments=tuple(fragments), lines=tuple(lines))
+    process = replace(process, is_in_log=any(_names_own(f, process) for f in kernel))
     reasons = _reasons(kernel, process)
     left_out: dict[str, _LeftOut] = {}
 
@@ -74,11 +75,23 @@ def line_up(fragments: Sequence[Fragment], lines: Iterable[LogLine]) -> LinedUp:
         return reason is None
 
     kept = tuple(_without(f, related) if f.dialect in KERNEL_DIALECTS else f for f in fragments)
+    doubt = _other_pids(kept, process)
+    if doubt:
+        kept = tuple(_doubted(f) if f.dialect in KERNEL_DIALECTS else f for f in kept)
     return LinedUp(
         fragments=kept,
         lines=tuple(line for line in lines if stranger(_of_line(line), process) is None),
-        warnings=(*(_warning(*item) for item in left_out.items()), *_other_pids(kept, process)),
+        warnings=(*(_warning(*item) for item in left_out.items()), *doubt),
     )
+
+
+def _doubted(fragment: Fragment) -> Fragment:
+    """Return what may be about another run: no verdict rests on it where anything else is known."""
+    errors = (
+        replace(error, role=Role.CONSEQUENCE) if _is_of_a_process(error) else error
+        for error in fragment.errors
+    )
+    return replace(fragment, errors=tuple(errors))
 
 
 def stranger(origin: Origin | None, process: Process) -> str | None:
@@ -93,9 +106,17 @@ def stranger(origin: Origin | None, process: Process) -> str | None:
     if day and process.dates and all(_days(day, other) > 1 for other in process.dates):
         return f"another day ({day})"
     named = origin.process if origin.pid is not None else None
-    if named and process.pids and process.names and not process.is_named(named):
+    if not named or not process.pids or not process.names:
+        return None
+    if not process.is_named(named):
         return f"another process ({named})"
-    return None
+    return f"another run of {named}" if process.is_in_log else None
+
+
+def _names_own(fragment: Fragment, process: Process) -> bool:
+    """Tell whether the kernel's log has a pid of the process, and so does not count differently."""
+    things = (*fragment.errors, *fragment.threads, fragment.signal, *fragment.deaths)
+    return any(t and t.origin and t.origin.pid in process.pids for t in things)
 
 
 def _days(one: str, other: str) -> int:
@@ -211,18 +232,20 @@ def _warning(reason: str, left_out: _LeftOut) -> ReportWarning:
     )
 
 
-def _other_pids(kept: Iterable[Fragment], process: Process) -> Iterator[ReportWarning]:
+def _other_pids(kept: Iterable[Fragment], process: Process) -> tuple[ReportWarning, ...]:
     """Say where the kernel names the program, and not one of its pids."""
     if not process.pids:
-        return
+        return ()
     errors = [e for f in kept if f.dialect in KERNEL_DIALECTS for e in f.errors]
     pids = sorted({pid for error in errors if (pid := _pid(error)) is not None})
     if not pids or process.pids.intersection(pids):
-        return
+        return ()
     shown = ", ".join(map(str, pids[:_SHOWN])) + (", ..." if len(pids) > _SHOWN else "")
-    yield ReportWarning(
-        code="kernel-pids-differ",
-        message=f"the kernel's lines name pid {shown}, which is none of the crash's: other runs of "
-        "the program, or the same one seen from outside its container",
-        at=next(e.at for e in errors if _pid(e) is not None),
+    return (
+        ReportWarning(
+            code="kernel-pids-differ",
+            message=f"the kernel's lines name pid {shown}, none of which is the crash's: other "
+            "runs of the program, or the same one seen from outside its container",
+            at=next(e.at for e in errors if _pid(e) is not None),
+        ),
     )

@@ -24,7 +24,8 @@ _DATE_LENGTH = 10
 class Process:
     """What tells one process from others: an empty set is not known.
 
-    `pids` are those of its threads, too; `dates` are the days of its log.
+    `pids` are those of its threads, too; `dates` are the days of its log. `is_in_log` says that the
+    kernel's log has one of the pids.
     """
 
     pids: frozenset[int] = frozenset()
@@ -32,10 +33,16 @@ class Process:
     hosts: frozenset[str] = frozenset()
     devices: frozenset[str] = frozenset()
     dates: frozenset[str] = frozenset()
+    is_in_log: bool = False
 
     def is_named(self, name: str) -> bool:
-        """Tell whether the kernel may call it, or one of its threads, by this name."""
+        """Tell whether the kernel may call it, or one of its threads, by this name.
+
+        A program of Python's can have taken any name.
+        """
         short = short_name(name)
+        if any(known.startswith("python") for known in self.names):
+            return True
         return short in self.names or short.startswith(_HELPERS)
 
 
@@ -44,7 +51,8 @@ def crashed_process(fragments: Iterable[Fragment]) -> Process:
     own = [f for f in fragments if f.dialect not in KERNEL_DIALECTS]
     origins = [origin for f in own for origin in _origins(f)]
     threads = [t for f in own for t in f.threads if t.kind is ThreadKind.HOST]
-    names = {t.name for t in threads} | {o.process for o in origins} | set(_programs(own))
+    programs = set(_programs(own))
+    names = {t.name for t in threads} | programs if programs else set()
     gpus = [gpu for f in own if _has_gpu_stack(f) for gpu in f.environment.gpus]
     return Process(
         pids=frozenset(
