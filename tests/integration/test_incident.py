@@ -32,18 +32,20 @@ SHARED = (
 )
 SPECIFIC = "unsupported-quant-or-model"
 GENERAL = "gpu-illegal-access"
-# From what says nothing about the class of the failure to what names it.
-FAMILIES = (None, GENERAL, SPECIFIC)
 
 
 @dataclass(frozen=True)
 class Incident:
-    """Recordings of one failure; `place` is the device function and line that a person found."""
+    """Recordings of one failure; `place` is the function and line that a person found.
+
+    `families` go from what says nothing about the class of the failure to what names it.
+    """
 
     folder: Path
     pieces: tuple[str, ...]
     place: tuple[str, str, int]
-    xids: int
+    xids: int = 0
+    families: tuple[str | None, ...] = (None, GENERAL, SPECIFIC)
 
 
 QUANT = Incident(
@@ -68,7 +70,24 @@ WITH_TEXT = Incident(
     RECORDINGS,
     ("quant.rel.log", "quant.rel.gpucore.txt", "quant.rel.gpucoredump.cpucore.txt"),
     ("store_unit", "claw_cuda_backend.cu", 26),
-    0,
+)
+ASSERT = Incident(
+    RECORDINGS,
+    (
+        "assert.rel.log",
+        "assert.rel.nvcudmp.xz",
+        "assert.rel.gpucoredump.cpucore.txt",
+        "assert.rel.memcheck.txt",
+        "dmesg-xid.txt",
+    ),
+    ("embed_kernel", "claw_cuda_backend.cu", 41),
+    families=(None, GENERAL, "assertion-bug"),
+)
+MEMORY = Incident(
+    RECORDINGS,
+    ("oom.rel.log", "oom.rel.cpucore.txt", "dmesg-xid.txt", "nvidia-smi.txt"),
+    ("llm::", "claw_cuda_backend.cu", 191),
+    families=(None, GENERAL, "gpu-out-of-memory"),
 )
 INCIDENTS = [
     pytest.param(QUANT, id="quant"),
@@ -79,6 +98,7 @@ INCIDENTS = [
         marks=pytest.mark.skipif(not SHARED.is_dir(), reason="recordings are not here"),
     ),
 ]
+ALL = [*INCIDENTS, pytest.param(ASSERT, id="assert"), pytest.param(MEMORY, id="memory")]
 
 
 @cache
@@ -172,7 +192,7 @@ def test_lines_of_other_programs_are_left_out() -> None:
 # ---- every part of it ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("incident", INCIDENTS)
+@pytest.mark.parametrize("incident", ALL)
 def test_a_further_piece_never_makes_the_answer_worse(incident: Incident) -> None:
     for pieces in subsets(incident.pieces):
         before = report(incident, pieces)
@@ -180,18 +200,20 @@ def test_a_further_piece_never_makes_the_answer_worse(incident: Incident) -> Non
             if piece in pieces:
                 continue
             after = report(incident, tuple(p for p in incident.pieces if p in (*pieces, piece)))
-            assert FAMILIES.index(after.family) >= FAMILIES.index(before.family), (pieces, piece)
+            assert incident.families.index(after.family) >= incident.families.index(
+                before.family
+            ), (pieces, piece)
             assert not (before.verdict is Verdict.KNOWN and after.verdict is not Verdict.KNOWN)
             if before.blamed_frame and not before.blamed_frame.provisional:
                 assert blamed(after) == blamed(before), (pieces, piece)
 
 
-@pytest.mark.parametrize("incident", INCIDENTS)
+@pytest.mark.parametrize("incident", ALL)
 def test_every_part_has_one_action_and_does_not_contradict_the_whole(incident: Incident) -> None:
     for pieces in subsets(incident.pieces):
         found = report(incident, pieces)
         assert (found.action is None) == (found.verdict is Verdict.NO_CRASH), pieces
-        assert found.family in FAMILIES, pieces
+        assert found.family in incident.families, pieces
         if found.blamed_frame and not found.blamed_frame.provisional:
             assert blamed(found) == incident.place, pieces
 
@@ -204,7 +226,7 @@ def test_the_gpu_s_stack_decides_wherever_it_is(incident: Incident) -> None:
             assert blamed(report(incident, pieces)) == incident.place, pieces
 
 
-@pytest.mark.parametrize("incident", INCIDENTS)
+@pytest.mark.parametrize("incident", ALL)
 def test_nothing_is_asked_for_that_is_there(incident: Incident) -> None:
     asks = {
         "CUDA_ENABLE_COREDUMP_ON_EXCEPTION": ("nvcudmp", "gpucore.txt"),
@@ -229,7 +251,7 @@ def test_without_the_gpu_s_stack_it_is_what_is_asked_for() -> None:
 # ---- in every order -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("incident", INCIDENTS)
+@pytest.mark.parametrize("incident", ALL)
 def test_order_makes_no_difference_to_a_few(incident: Incident) -> None:
     for pieces in subsets(incident.pieces):
         if len(pieces) <= 3:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from triage.text.late import late
 
 _ADDRESS = late(
-    r"(?<![0-9A-Fa-f:.])(?:(?P<domain>[0-9A-Fa-f]{4,8}):)?(?P<bus>[0-9A-Fa-f]{2}):"
-    r"(?P<device>[0-9A-Fa-f]{2})(?:\.(?P<function>[0-7]))?(?![0-9A-Fa-f:.])"
+    r"(?<![0-9A-Fa-f.])(?P<domain>[0-9A-Fa-f]{4,8}):(?P<bus>[0-9A-Fa-f]{2}):"
+    r"(?P<device>[0-9A-Fa-f]{2})(?![0-9A-Fa-f])"
+    r"|(?<![0-9A-Fa-f:.])(?P<short_bus>[0-9A-Fa-f]{2}):(?P<short_device>[0-9A-Fa-f]{2})\.[0-7]\b"
 )
 
 
@@ -16,4 +17,5 @@ def pci_address(text: str | None) -> str | None:
     if match is None:
         return None
     domain = int(match["domain"] or "0", 16)
-    return f"{domain:04x}:{match['bus']}:{match['device']}".lower()
+    bus, device = match["bus"] or match["short_bus"], match["device"] or match["short_device"]
+    return f"{domain:04x}:{bus}:{device}".lower()
