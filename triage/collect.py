@@ -25,6 +25,7 @@ def next_evidence(crash: Crash, family: Family | None) -> tuple[str, ...]:
     wanted = [
         *_lost(crash),
         *_first(crash),
+        *_gpu(crash),
         *(_own(advice) for advice in (family.next_evidence if family else ())),
         *_missing(crash),
     ]
@@ -133,7 +134,6 @@ def _missing(crash: Crash) -> Iterator[Advice]:
             "the program, and read the core dump with it",
             command="clawtriage core CORE --binary PROGRAM",
         )
-    yield from _gpu(crash)
     if crash.signal and crash.signal.name == "SIGKILL" and not _reported(crash, _KERNEL):
         yield Advice(
             text="who killed the process: the kernel's log of that time",
@@ -161,8 +161,8 @@ def _stack(crash: Crash) -> Iterator[Advice]:
 def _gpu(crash: Crash) -> Iterator[Advice]:
     late = [e for e in crash.errors if e.timing is Timing.ASYNCHRONOUS]
     if any(error.api in _CUDA for error in late):
-        yield _piece("synchronous-run")
         yield _piece("gpu-core")
+        yield _piece("synchronous-run")
         yield _piece("xid")
     elif any(error.api in ("hip", "hsa") for error in late):
         yield _piece("synchronous-hip-run")

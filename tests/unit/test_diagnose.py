@@ -258,7 +258,7 @@ def test_an_asynchronous_error_wants_the_launch_that_failed() -> None:
     blocking = Environment(variables={"CUDA_LAUNCH_BLOCKING": "1"})
     text = _missing(dataclasses.replace(crash, environment=blocking))
     assert "CUDA_LAUNCH_BLOCKING" not in text
-    assert "cudacore" in text
+    assert "CUDA_ENABLE_COREDUMP_ON_EXCEPTION=1" in text
     on_gpu = dataclasses.replace(
         crash, threads=(_thread(Frame(index=0, function="k"), kind=ThreadKind.GPU),)
     )
