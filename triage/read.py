@@ -232,8 +232,13 @@ def _gpu_core_fragment(item: Loaded, path: Path) -> Fragment:
     try:
         with open_regular(path) as stream:
             return read_gpu_core(stream, path.stat().st_size, item.input.id)
-    except OSError as error:
-        raise InputError(f"{item.name}: {error.strerror}") from error
+    except (OSError, InputError) as error:
+        at = Position(input=item.input.id)
+        hint = f" ({error.hint})" if isinstance(error, InputError) and error.hint else ""
+        warning = ReportWarning(
+            code="input-unreadable", message=f"{item.name}: {error}{hint}", at=at
+        )
+        return Fragment(dialect="", warnings=(warning,))
 
 
 def read_lines(text: Text, input_id: int, member: str | None = None) -> Iterator[Fragment]:

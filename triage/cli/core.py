@@ -14,6 +14,7 @@ Examples:
   clawtriage core ./core --binary ./claw_inference
   clawtriage core core.1234.zst --binary ./claw_inference --log engine.log
   clawtriage core core.1234                    no program at hand: what the core alone tells
+  clawtriage core gpu.nvcudmp                  a GPU core dump: no GPU or CUDA is needed
   clawtriage core --last claw_inference        the last crash that systemd keeps of a program
   clawtriage core cores/ --binary ./claw_inference --format jsonl
 """
@@ -58,7 +59,8 @@ def command(
     gdb reads the stacks in a sandbox; the core itself tells the signal, the command line and the
     variables. No file is opened but those that you name, and this machine's libraries that have the
     build ids of the core's where you give --binary. A CORE may be packed (gzip, bzip2, xz, zstd,
-    lz4); a folder stands for the core dumps in it.
+    lz4); a folder stands for the core dumps in it. A GPU core dump (CUDA_COREDUMP_FILE) holds its
+    own code, symbols and lines: it is read without gdb, and without --binary.
     """
     from triage.cli.core_runs import CoreRun, Page  # not for --help
 

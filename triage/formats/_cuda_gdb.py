@@ -153,9 +153,13 @@ class Device:
             text, at = self._lane
             self._error(code=None, message=text, at=at)
         frame = self.stopped or (self._kernel if self.errors else None)
-        if frame and not self.stacks.has_gpu():
+        if not self.stacks.has_gpu():
             self.stacks.finish()
-            self.stacks.add(frame)
+            if frame is None and self.errors:
+                # The debugger itself failed before it printed the stack.
+                frame, self.stacks.device_frame = self.stacks.device_frame, None
+            if frame is not None:
+                self.stacks.add(frame)
             self.stacks.finish()
 
     def _end_exception(self) -> None:

@@ -24,14 +24,28 @@ NAMES: Final = {
     17: "Cluster Out-of-range Address",
     18: "Cluster Block Not Present",
     19: "Warp Stack Canary",
-    20: "Tmem Access Check",
-    21: "Tmem Leak",
-    22: "Call Requires Newer Driver",
+    20: "Warp Tensor Memory Access Check",
+    21: "Warp Tensor Memory Leak",
+    22: "Warp Call Requires Newer Driver",
+    23: "Warp Misaligned PC",
+    24: "Warp PC Overflow",
+    25: "Warp Misaligned Register",
+    26: "Warp Illegal Instruction Encoding",
+    27: "Warp Illegal Instruction Parameter",
+    28: "Warp Out-of-range Register",
+    29: "Warp Invalid Constant Address",
+    30: "Warp MMU Fault",
+    31: "Warp Barrier Arrival Mismatch",
+    32: "Cluster Shared Memory Issue",
+    33: "Warp API Stack Error",
+    34: "Warp Block Not Present",
+    35: "Warp User Stack Overflow",
+    36: "TMA Syscall Error",
 }
 
 NUMBERS: Final = {name: number for number, name in NAMES.items()}
 
 
 def exception_name(number: int) -> str:
-    """Return an exception's name; one without a name keeps its number."""
-    return NAMES.get(number, f"Unknown Exception {number}")
+    """Return an exception's name; what has none is called as cuda-gdb calls it."""
+    return NAMES.get(number, "Device Unknown Exception")

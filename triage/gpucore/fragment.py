@@ -49,7 +49,8 @@ def read_gpu_core(stream: BinaryIO, size: int, input_id: int) -> Fragment:
     at = Position(input=input_id)
     table_end = header.sections_at + sections.stated * header.section_size
     missing = max(sections.end, table_end) - size
-    found = _Found(state, Symbols(stream, state.cubins), at)
+    strings = Strings(stream, sections.strings)
+    found = _Found(state, Symbols(stream, state.cubins), strings, at)
     warnings = [*_damage(sections, missing, size), *_doubts(state, found)]
     return Fragment(
         dialect=DIALECT,
@@ -58,7 +59,7 @@ def read_gpu_core(stream: BinaryIO, size: int, input_id: int) -> Fragment:
         signal=found.signal,
         signal_rank=1,
         snapshot=found.snapshot,
-        environment=_environment(state, Strings(stream, sections.strings), at),
+        environment=_environment(state, strings, at),
         warnings=tuple(replace(w, at=at) for w in warnings),
         truncated=missing > 0,
     )
@@ -67,7 +68,7 @@ def read_gpu_core(stream: BinaryIO, size: int, input_id: int) -> Fragment:
 class _Found:
     """The stacks in order, the one that failed first, and the errors that they stand for."""
 
-    def __init__(self, state: State, symbols: Symbols, at: Position) -> None:
+    def __init__(self, state: State, symbols: Symbols, strings: Strings, at: Position) -> None:
         stacks = sorted(state.stacks.values(), key=_standing)
         maker = StackMaker(state, symbols, at)
         threads = [maker.thread(shared) for shared in stacks[:MAX_THREADS]]
@@ -88,7 +89,11 @@ class _Found:
             threads += [thread for _, thread in lost]
         failed = bool(errors) or any(shared.where.broken for shared in stacks)
         self.threads = with_crashed(threads, 0 if failed and threads else None)
-        self.errors = tuple(dict.fromkeys(_error(code, thread, at) for code, thread in errors))
+        found: dict[tuple[object, ...], ErrorRecord] = {}
+        for code, thread in errors:
+            error = replace(_error(code, thread, _detail(state, strings, thread)), at=at)
+            found.setdefault((code, error.file, error.line), error)
+        self.errors = tuple(found.values())
         # A trap is no exception: the debugger calls it by the signal of a breakpoint.
         trapped = failed and not errors
         self.signal = Signal(name="SIGTRAP", number=5, at=at) if trapped else None
@@ -114,17 +119,28 @@ def _lost(state: State, stacks: list[Shared]) -> list[tuple[LostException, int]]
     return [(first[key], count) for key, count in counts.items()][:MAX_THREADS]
 
 
-def _error(code: int, thread: Thread, at: Position) -> ErrorRecord:
+def _detail(state: State, strings: Strings, thread: Thread) -> str:
+    """Return what the driver adds to the exception of a multiprocessor; empty for nothing."""
+    lanes = thread.lanes
+    sm = state.failed.get((lanes.device or 0, lanes.sm or 0)) if lanes else None
+    if sm is None:
+        return ""
+    parts = [strings.at(sm.text) or ""]
+    if sm.target_valid:
+        parts.append(f"asked of block ({sm.target_x},{sm.target_y},{sm.target_z})")
+    return "; ".join(part for part in parts if part)
+
+
+def _error(code: int, thread: Thread, detail: str) -> ErrorRecord:
     frame = thread.frames[0] if thread.frames else None
     return ErrorRecord(
         api="cuda-exception",
         code=code,
         name=f"CUDA_EXCEPTION_{code}",
-        message=exception_name(code),
+        message=": ".join(part for part in (exception_name(code), detail) if part),
         file=frame.file if frame else None,
         line=frame.line if frame else None,
         role=Role.CAUSE,
-        at=at,
     )
 
 

@@ -80,6 +80,7 @@ class State:
     metadata: Metadata | None = None
     stacks: dict[Where, Shared] = field(default_factory=dict)
     lost: list[LostException] = field(default_factory=list)
+    failed: dict[tuple[int, int], Sm] = field(default_factory=dict)
     odd: set[Kind] = field(default_factory=set)
     cut: bool = False
     lanes: int = 0
@@ -149,6 +150,8 @@ class StateReader:
         for row, sm in enumerate(self._rows(tables.SMS, section)):
             blocks = self._sections.child(Kind.BLOCKS, section, row)
             raised = self._blocks(n, sm, blocks) if blocks is not None else False
+            if sm.exception:
+                self._state.failed[n, sm.id] = sm
             if sm.exception and not raised:
                 pc = sm.error_pc if sm.error_pc_valid else 0
                 self._state.lost.append(LostException(n, sm.id, sm.exception, pc))

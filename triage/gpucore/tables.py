@@ -79,13 +79,22 @@ class Grid(NamedTuple):
 
 
 class Sm(NamedTuple):
-    """A multiprocessor and the exception that any of its warps raised, even one that is gone."""
+    """A multiprocessor and the exception that any of its warps raised, even one that is gone.
+
+    Of an exception of clusters `target` is the block that was asked; `text` is an offset into the
+    strings, where the driver has more to say.
+    """
 
     id: int
     padding: int
     exception: int
     error_pc_valid: int
     error_pc: int
+    target_valid: int = 0
+    target_x: int = 0
+    target_y: int = 0
+    target_z: int = 0
+    text: int = 0
 
 
 class Block(NamedTuple):
@@ -199,7 +208,7 @@ def _fields(form: str, size: int) -> int:
 DEVICES: Final = Table(Kind.DEVICES, Device, "QQQ" + "I" * 10, 13, most=64)
 CONTEXTS: Final = Table(Kind.CONTEXTS, Context, "QQQQII", 6, most=1024)
 GRIDS: Final = Table(Kind.GRIDS, Grid, "Q" * 7 + "I" * 12, 17, most=65536)
-SMS: Final = Table(Kind.SMS, Sm, "IIIIQ", 1, most=4096)
+SMS: Final = Table(Kind.SMS, Sm, "IIIIQIIIIQ", 1, most=4096)
 BLOCKS: Final = Table(Kind.BLOCKS, Block, "QIII", 4, most=1024)
 WARPS: Final = Table(Kind.WARPS, Warp, "QIIIII", 6, most=1024)
 LANES: Final = Table(Kind.LANES, Lane, "QQ" + "I" * 7, 7, most=64)

@@ -570,6 +570,16 @@ class TestGpu:
         assert [f.address for f in thread.frames] == ["0x10", "0x20", "0x30"]
         assert {f.kind for f in thread.frames} == {FrameKind.GPU}
 
+    def test_a_debugger_that_failed_after_the_exception(self):
+        (thread,) = read(
+            """
+            CUDA Exception: Warp Illegal Address
+            The exception was triggered at PC 0x10  plain(int*)  (b.cu:26)
+            terminate called after throwing an instance of 'std::out_of_range'
+            """
+        ).threads
+        assert (thread.kind, thread.frames[0].line) == (ThreadKind.GPU, 26)
+
     def test_the_function_ran_on_after_the_exception(self):
         (thread,) = read(
             """
