@@ -17,6 +17,7 @@ from triage.signatures.facts import Facts
 from triage.signatures.match import Match, match_rule, match_signature
 from triage.signatures.placeholders import fill
 from triage.signatures.rule import EngineRule, Family, Rule, Signature
+from triage.text.mention import is_written
 
 MAX_DIAGNOSES = 10
 _FAMILY_FLOOR = 0.5
@@ -54,7 +55,7 @@ class Diagnosed:
 
 def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
     """Return what is concluded from a crash."""
-    facts = Facts(crash)
+    facts = Facts(crash, knowledge.engines())
     families = knowledge.families()
     matches = _matches(facts, knowledge)
     diagnoses = tuple(_diagnosis(match, facts, families) for match in matches)
@@ -83,13 +84,21 @@ def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
 
 
 def detect_engine(crash: Crash, knowledge: Knowledge) -> Engine | None:
-    """Return the engine whose rules say most, None where none say enough."""
-    facts = Facts(crash)
-    found = _best(((rule.id, rule.rules) for rule in knowledge.engines()), facts)
+    """Return the crash's engine: what a reader named, or the host that it is inside by the rules.
+
+    None where neither says enough. A version is that of what was named, so a host has none of it.
+    """
+    engines = knowledge.engines()
+    found = _best(((rule.id, rule.rules) for rule in engines), Facts(crash))
     if found is None:
-        return None
+        return crash.engine
     name, evidence = found
-    return Engine(name=name, evidence=evidence)
+    engine = Engine(name=name, evidence=evidence)
+    inside = Facts(replace(crash, engine=engine), engines).engine_names
+    named = crash.engine
+    if named and (named.name.casefold() not in inside or named.name.casefold() == name.casefold()):
+        return named
+    return engine
 
 
 def _matches(facts: Facts, knowledge: Knowledge) -> list[Match]:
@@ -128,7 +137,7 @@ def _tells_of_failure(evidence: Iterable[Evidence]) -> bool:
 
     Settings alone, however bad, are no crash.
     """
-    return any(e.field == "log.line" for e in evidence)
+    return any(e.field == "log.line" and not is_written(e.text) for e in evidence)
 
 
 def _diagnosis(match: Match, facts: Facts, families: Mapping[str, Family]) -> Diagnosis:

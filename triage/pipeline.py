@@ -69,8 +69,6 @@ class Analyzer:
     def completed(self, crash: Crash) -> Crash:
         """Return the crash with its first cause and its engine, where anything tells them."""
         crash = first_cause(crash)
-        if crash.engine is not None:
-            return crash
         return replace(crash, engine=detect_engine(crash, self.store))
 
     def analyze(self, names: Sequence[str], opened: Loaded | None = None) -> Report:

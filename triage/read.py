@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, islice
@@ -25,6 +25,7 @@ from triage.model.stack import Thread
 from triage.text.decode import clean
 from triage.text.line import NO_PREFIX, Line
 from triage.text.locate import runs
+from triage.text.mention import is_mention, quotes_first
 from triage.text.prefix import to_line
 from triage.text.renumber import renumbered
 from triage.text.streams import separate
@@ -270,7 +271,25 @@ def _read_format(
         else:
             fragment = form.read(Region(tuple(part), *source))
         span = (min(line.number for line in part), max(line.number for line in part))
-        yield _with_origins(replace(fragment, span=span), part)
+        yield _with_origins(_without_mentions(replace(fragment, span=span), part), part)
+
+
+def _without_mentions(fragment: Fragment, lines: Sequence[Line]) -> Fragment:
+    """Return the fragment without what a sentence only quotes."""
+    if not fragment.errors and not fragment.signal:
+        return fragment
+    texts = {line.number: line.text for line in lines if "`" in line.text or '"' in line.text}
+    if not texts:
+        return fragment
+    errors = tuple(
+        e
+        for e in fragment.errors
+        if not is_mention(texts.get(e.at.line or 0, "") if e.at else "", e.message or e.name or "")
+    )
+    signal = fragment.signal
+    if signal and signal.at and quotes_first(texts.get(signal.at.line or 0, "")):
+        signal = None
+    return replace(fragment, errors=errors, signal=signal)
 
 
 def _counted(lines: Sequence[Line]) -> tuple[Line, ...]:
@@ -326,19 +345,32 @@ class Text:
         """Tell whether any of some literals may be in the text."""
         return any(looked_for(literal) in self._places for literal in literals)
 
-    def rows(self, literals: Iterable[str]) -> list[int]:
-        """Return, in order, the rows in which any of some literals may be, in whatever case."""
-        places: set[int] = set()
-        for literal in literals:
-            ends = self._places.get(looked_for(literal, any_case=True), ())
-            places.update(end - 1 for end in ends)
-        return rows_of(sorted(places), self._starts)
+    def rows(self, beginnings: Mapping[bytes, Sequence[str]]) -> dict[int, set[str]]:
+        """Return the rows in which literals are, in whatever case, and which may be in each.
+
+        `beginnings` has the literals by the part that was looked for.
+        """
+        found: dict[int, set[str]] = {}
+        for beginning, ends in self._places.items():
+            for literals in (beginnings[beginning],) if beginning in beginnings else ():
+                for row in rows_of([end - 1 for end in ends], self._starts):
+                    found.setdefault(row, set()).update(literals)
+        return dict(sorted(found.items()))
+
+
+@lru_cache(maxsize=8)
+def _beginnings(literals: tuple[str, ...]) -> Mapping[bytes, Sequence[str]]:
+    found: dict[bytes, list[str]] = {}
+    for literal in literals:
+        found.setdefault(looked_for(literal, any_case=True), []).append(literal)
+    return found
 
 
 def _log_lines(text: Text, literals: tuple[str, ...], item: Loaded) -> Iterator[LogLine]:
-    for row in text.rows(literals):
+    for row, possible in text.rows(_beginnings(literals)).items():
         line = text.lines[row]
-        lower = line.text.lower()
-        if any(literal in lower for literal in literals):
+        lower = line.text.casefold()
+        found = frozenset(literal for literal in possible if literal in lower)
+        if found:
             at = Position(input=item.input.id, line=line.number, member=item.member)
-            yield LogLine(text=line.text, at=at)
+            yield LogLine(text=line.text, at=at, literals=found)

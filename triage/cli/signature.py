@@ -88,9 +88,10 @@ def test_command(paths: tuple[Path, ...], packs: tuple[Path, ...]) -> int:
     """
     chosen = _load(packs) if not paths else _load(paths, shipped=False)
     failed = count = 0
-    for read in _read_examples(chosen, _analyzer((*packs, *paths))):
+    analyzer = _analyzer((*packs, *paths))
+    for read in _read_examples(chosen, analyzer):
         count += 1
-        lines = _failure(read)
+        lines = _failure(read, analyzer)
         failed += bool(lines)
         for line in lines:
             click.echo(safe_line(line))
@@ -164,7 +165,9 @@ def explain_command(signature_id: str, inputs: tuple[str, ...], packs: tuple[Pat
     analyzer = _analyzer(packs)
     result = analyzer.read(inputs)
     names = [item.name for item in result.inputs]
-    explanation = explain(signature, Facts(analyzer.completed(result.crash)))
+    explanation = explain(
+        signature, Facts(analyzer.completed(result.crash), analyzer.store.engines())
+    )
     for outcome in explanation.outcomes:
         for line in _outcome_lines(outcome, names):
             click.echo(safe_line(line))
@@ -210,13 +213,13 @@ def _read_examples(pack: Pack, analyzer: Analyzer) -> Iterator[ReadExample]:
             yield ReadExample(signature=signature, example=example, crash=crash)
 
 
-def _failure(read: ReadExample) -> list[str]:
+def _failure(read: ReadExample, analyzer: Analyzer) -> list[str]:
     """Return why an example does not come out as it should, nothing where it does."""
     from triage.signatures.explain import explain
     from triage.signatures.facts import Facts
     from triage.signatures.reading import reading
 
-    explanation = explain(read.signature, Facts(read.crash))
+    explanation = explain(read.signature, Facts(read.crash, analyzer.store.engines()))
     if (explanation.level is not None) is read.example.matches:
         return []
     should = "should match" if read.example.matches else "should not match"

@@ -26,6 +26,7 @@ _SETTINGS = {
     "flash_attn": "flash-attn",
     "n_seq_max": "parallel",
 }
+_GENERATE = {"gen_ctx": "ctx-size", "gen_batch": "batch-size", "gen_predict": "n-predict"}
 
 
 @dataclass(slots=True)
@@ -161,6 +162,17 @@ def _context(facts: Facts, item: Item) -> None:
     facts.where[f"option.{name}"] = item.at
 
 
+def _sampling(facts: Facts, item: Item) -> None:
+    facts.options["repeat-last-n"] = item.fields["last_n"]
+    facts.where["option.repeat-last-n"] = item.at
+
+
+def _generate(facts: Facts, item: Item) -> None:
+    for field_name, option in _GENERATE.items():
+        facts.options.setdefault(option, item.fields[field_name])
+        facts.where.setdefault(f"option.{option}", item.at)
+
+
 _READERS = {
     "build": _build,
     "build_info": _build,
@@ -173,4 +185,6 @@ _READERS = {
     "kv": _kv,
     "meta": _meta,
     "context": _context,
+    "generate": _generate,
+    "sampling": _sampling,
 }

@@ -269,6 +269,8 @@ FORMAT = Format(
         "build info",
         ": build = ",
         "llama_context: ",
+        "generate: n_ctx = ",
+        "repeat_last_n = ",
         "Welcome to KoboldCpp",
         "llama.cpp:",
         "whisper.cpp:",
@@ -292,7 +294,7 @@ FORMAT = Format(
         r"|kIOGPUCommandBufferCallbackError|llama_model_loader: "
         r"|(?:print_info|llm_load_print_meta|llama_context|llama_new_context_with_model): "
         r"|using device \w{2,40} \(|[ \t]Device \d{1,3}: [^\n,]{2,120}, (?:compute cap|gfx)"
-        r"|main: build = \d|build info|Welcome to KoboldCpp"
+        r"|main: build = \d|build info|Welcome to KoboldCpp|generate: n_ctx = \d|repeat_last_n = "
         r"|: (?:[Ee]rror: |ERROR: )?(?:error loading model|failed to load (?:the )?model"
         r"|unable to load model|failed to allocate |insufficient memory \("
         r"|not enough space in the |failed to initialize (?:CUDA|ROCm)))"

@@ -35,7 +35,13 @@ def _read(region: Region) -> Fragment:
             stacks.add_frame(_frame(item))
         elif item.kind == "process":
             in_thread = False
-    return Fragment(dialect="pyspy", threads=stacks.marked(), claimed=frozenset(source.claimed))
+    threads = stacks.marked()
+    return Fragment(
+        dialect="pyspy",
+        threads=threads,
+        snapshot=bool(threads),
+        claimed=frozenset(source.claimed),
+    )
 
 
 def _frame(item: Item) -> Frame:

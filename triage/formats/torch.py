@@ -172,6 +172,9 @@ def _error(item: Item) -> ErrorRecord | None:
         )
     if item.kind == "nccl":
         return _nccl(item)
+    if item.kind == "too_new":
+        said = fields["too_new"].strip()
+        return ErrorRecord(api="cuda", message=said, role=Role.CAUSE, at=at)
     text = fields["c10d_text"].strip()
     if not _SAID.search(text[:2000]):
         return None
@@ -216,6 +219,7 @@ FORMAT = Format(
         " INTERNAL ASSERT FAILED at ",
         "socket.cpp:",
         "TCPStore.cpp:",
+        " with CUDA capability sm_",
     ),
     opens=late(
         r"[^\n]{0,200}Exception raised from [^\n]{1,1400}? \(most recent call first\):"
@@ -224,6 +228,7 @@ FORMAT = Format(
         r"|[^\n]{0,300}CCL (?:WARN|ERROR) |[^\n]{0,200}Cuda failure (?:\d{1,5} )?'"
         r"|[^\n]{0,80}C\+\+ CapturedTraceback:|[0-9A-F]{16,32} (?:c10|torch)\w{0,40}\.dll!"
         r"|[^\n]{0,2000} INTERNAL ASSERT FAILED at \""
+        r"|[^\n]{0,300} with CUDA capability sm_\d{2,3}[a-z]? is not compatible with the current"
     ),
     read=_read,
     after=80,

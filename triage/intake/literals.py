@@ -19,7 +19,10 @@ LONG = 20
 
 _SMALL = 1 << 15  # bytes up to which a search for each literal costs less than hyperscan's start
 
+_BEGINNING = 4  # bytes of a literal that it is looked up by
+
 Buffer = bytes | bytearray | memoryview
+_Pattern = tuple[bytes, bool]
 
 
 class Literals:
@@ -44,15 +47,31 @@ class Literals:
         return {text: sorted(ends) for text, ends in found.items()}
 
     def _searched(self, data: bytes) -> dict[bytes, list[int]]:
+        """Look up what may begin at each byte: the cost is that of the data, not of the set."""
         lower = data.lower()
         found: dict[bytes, list[int]] = {}
-        for text, any_case in self._patterns:
+        beginnings, short = self._beginnings
+        for at in range(len(lower) - _BEGINNING + 1):
+            for text, any_case in beginnings.get(lower[at : at + _BEGINNING], ()):
+                if (lower if any_case else data).startswith(text, at):
+                    found.setdefault(text, []).append(at + len(text))
+        for text, any_case in short:
             where = lower if any_case else data
             at = where.find(text)
             while at >= 0:
                 found.setdefault(text, []).append(at + len(text))
                 at = where.find(text, at + 1)
         return found
+
+    @cached_property
+    def _beginnings(self) -> tuple[dict[bytes, list[_Pattern]], list[_Pattern]]:
+        """Return the literals by how they begin, in lower case, and those that are too short."""
+        long: dict[bytes, list[_Pattern]] = {}
+        short = [pattern for pattern in self._patterns if len(pattern[0]) < _BEGINNING]
+        for pattern in self._patterns:
+            if len(pattern[0]) >= _BEGINNING:
+                long.setdefault(pattern[0][:_BEGINNING].lower(), []).append(pattern)
+        return long, short
 
     def _scanned(self, data: Buffer) -> list[tuple[int, int]]:
         hits: list[tuple[int, int]] = []

@@ -149,10 +149,15 @@ class ReportWarning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """A line that was kept because a format or a signature asks for it."""
+    """A line that was kept because a format or a signature asks for it.
+
+    `literals` are the texts, of all that signatures ask for, that are in it; None where nobody
+    looked.
+    """
 
     text: str
     at: Position
+    literals: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

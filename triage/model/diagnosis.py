@@ -40,15 +40,28 @@ class Action(StrEnum):
     COLLECT_MORE = "collect-more"
 
 
+class StepStatus(StrEnum):
+    """How much is known of a step: it worked for someone, it was merged, or it was advised."""
+
+    CONFIRMED = "confirmed"
+    MERGED = "merged"
+    ADVICE = "advice"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step of a remedy: commands, or a text before and after the change."""
+    """One step of a remedy: commands, or a text before and after the change.
+
+    `source` is where its standing is known from, such as `llama.cpp#4680`.
+    """
 
     title: str
     why: str | None = None
     commands: tuple[str, ...] = ()
     before: str | None = None
     after: str | None = None
+    status: StepStatus | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

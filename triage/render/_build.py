@@ -205,12 +205,20 @@ def _steps(steps: Sequence[Step], limits: Limits) -> list[StepView]:
             number=n,
             title=step.title,
             why=(step.why or "") if limits.whys else "",
+            status=_status(step),
             commands=step.commands,
             before=_cut(step.before, limits.block),
             after=_cut(step.after, limits.block),
         )
         for n, step in enumerate(steps, 1)
     ]
+
+
+def _status(step: Step) -> str:
+    """Return how much is known of a step, as `confirmed in llama.cpp#4680`."""
+    if step.status is None:
+        return f"see {step.source}" if step.source else ""
+    return f"{step.status.value} in {step.source}" if step.source else step.status.value
 
 
 def _cut(text: str | None, room: int) -> str:

@@ -72,6 +72,7 @@ class StepView:
     number: int
     title: str
     why: str
+    status: str
     commands: tuple[str, ...]
     before: str
     after: str

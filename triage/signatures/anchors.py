@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from triage.signatures.facts import words_of
+from triage.signatures.facts import ENDS, pieces_of, words_of
 from triage.signatures.fields import FieldType, Op
-from triage.signatures.regex import regex_literal
+from triage.signatures.literal import MIN_LITERAL, value_literal
 from triage.signatures.rule import Condition, Rule, Signature, Test, Value, plain_conditions
-from triage.text.glob import literal_words
+from triage.text.glob import literal_ends, literal_words
 
-MIN_LITERAL = 4
 _GOOD_LENGTH = 12
 _OPEN = ("variable", "option")
 # Every crash has such words, so they find nothing.
@@ -50,16 +49,8 @@ def log_literals(conditions: Iterable[Condition]) -> frozenset[str]:
         if condition.thing == "log"
         for test in condition.tests
         for value in test.values
-        if len(literal := value_literal(test, value)) >= MIN_LITERAL
+        if len(literal := value_literal(test.op, str(value))) >= MIN_LITERAL
     )
-
-
-def value_literal(test: Test, value: Value) -> str:
-    """Return the longest text, in lower case, that is in everything that fits a value of a test."""
-    if test.op is Op.REGEX:
-        return regex_literal(str(value)).strip()
-    runs = ("".join(c if c.isascii() else "*" for c in str(value))).split("*")
-    return max(runs, key=len).strip().lower()
 
 
 def variables(conditions: Iterable[Condition]) -> frozenset[str]:
@@ -84,9 +75,17 @@ def _test_anchors(test: Test) -> Iterable[frozenset[str]]:
     """Yield sets of words such that every value the test holds for contains one of each."""
     if test.thing in _OPEN:
         yield _best_word(words_of(test.name))
-    if test.op is Op.SEQUENCE:
+    if test.thing == "log" and test.op in (Op.FITS, Op.REGEX):
+        literals = [value_literal(test.op, str(value)) for value in test.values]
+        if all(len(literal) >= MIN_LITERAL for literal in literals):
+            yield frozenset(f"={literal}" for literal in literals)
+    elif test.thing == "log":
+        return
+    elif test.op is Op.SEQUENCE:
         for pattern in test.values:
-            yield _best_word(literal_words(str(pattern)))
+            yield _best_word(_text_words(str(pattern)))
+    elif test.op is Op.REGEX:
+        yield _best_word(_text_words(f"*{value_literal(test.op, str(test.values[0]))}*"))
     elif test.op is Op.FITS:
         words = [_pattern_words(value, test.type) for value in test.values]
         if all(words):
@@ -95,9 +94,19 @@ def _test_anchors(test: Test) -> Iterable[frozenset[str]]:
 
 def _pattern_words(value: Value, kind: FieldType) -> Iterable[str]:
     if isinstance(value, str):
-        return literal_words(value)
+        return _text_words(value)
     # The sign of a number is no part of a word: -5 is found by 5.
     return (str(abs(value)),) if kind is FieldType.NUMBER and isinstance(value, int) else ()
+
+
+def _text_words(pattern: str) -> frozenset[str]:
+    """Return the words of a pattern, and what there is of those that may go on in a text."""
+    begins, ends, inner = literal_ends(pattern)
+    return literal_words(pattern).union(
+        (f"^{word[:ENDS]}" for word in begins if len(word) >= ENDS),
+        (f"${word[-ENDS:]}" for word in ends if len(word) >= ENDS),
+        *map(pieces_of, inner),
+    )
 
 
 def _best_word(words: Iterable[str]) -> frozenset[str]:
@@ -113,4 +122,6 @@ def _worth(anchors: frozenset[str]) -> tuple[int, int, list[str]]:
 def _length(word: str) -> int:
     if word in _COMMON:
         return 0
+    if word[0] == "=":
+        return _GOOD_LENGTH + 1
     return min(len(word), _GOOD_LENGTH)

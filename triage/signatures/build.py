@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from triage.model.diagnosis import Action, Check, Level, Remedy, Step
+from triage.model.diagnosis import Action, Check, Level, Remedy, StepStatus, Step
 from triage.signatures.fields import FieldType, Op, find_field
 from triage.signatures.rule import (
     Advice,
@@ -42,7 +42,7 @@ def build_signature(table: Table) -> Signature:
         supports=_weighted(table.get("supports", ())),
         against=_weighted(table.get("against", ())),
         unless=build_conditions(table.get("unless", ())),
-        engine=table.get("engine"),
+        engines=_values(table.get("engine", [])),
         action=_action(table),
         cause=table.get("cause"),
         sources=tuple(table.get("sources", ())),
@@ -79,7 +79,12 @@ def build_family(table: Table) -> Family:
 
 def build_engine(table: Table) -> EngineRule:
     """Return the engine rule that a table describes."""
-    return EngineRule(id=table["id"], title=table["title"], rules=_rules(table))
+    return EngineRule(
+        id=table["id"],
+        title=table["title"],
+        embeds=tuple(table.get("embeds", ())),
+        rules=_rules(table),
+    )
 
 
 def build_conditions(tables: Iterable[Table]) -> tuple[Condition, ...]:
@@ -158,6 +163,8 @@ def _remedy(table: Table) -> Remedy:
                 commands=tuple(s.get("commands", ())),
                 before=s.get("before"),
                 after=s.get("after"),
+                status=StepStatus(s["status"]) if "status" in s else None,
+                source=s.get("source"),
             )
             for s in table.get("step", ())
         ),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from triage.knowledge import pieces
-from triage.model.diagnosis import Action, Level
+from triage.model.diagnosis import Action, Level, StepStatus
 from triage.signatures.check_condition import check_condition
 from triage.signatures.fields import CALCULATORS
 from triage.signatures.placeholders import PLACEHOLDER, is_known
@@ -76,6 +76,10 @@ def _table(
 def _text(problems: Problems, key: str, value: Any) -> None:
     if not isinstance(value, str) or not value.strip():
         problems.add(key, "a text that is not empty is wanted")
+
+
+def _text_or_texts(problems: Problems, key: str, value: Any) -> None:
+    (_list_of(_text) if isinstance(value, list) else _text)(problems, key, value)
 
 
 def _schema(problems: Problems, key: str, value: Any) -> None:
@@ -161,6 +165,8 @@ _STEP: dict[str, Check] = {
     "commands": _list_of(_command),
     "before": _command,
     "after": _command,
+    "status": _one_of(status.value for status in StepStatus),
+    "source": _text,
 }
 _REMEDY: dict[str, Check] = {
     "summary": _text,
@@ -182,7 +188,7 @@ _SIGNATURE: dict[str, Check] = {
     "level": _one_of(level.value for level in Level),
     "action": _ACTION,
     "base": _fraction,
-    "engine": _text,
+    "engine": _text_or_texts,
     "cause": _text,
     "sources": _list_of(_text, least=0),
     "notes": _text,
@@ -219,7 +225,13 @@ _FAMILY: dict[str, Check] = {
     "next_evidence": _list_of(_advice, least=0),
     "rule": _RULES,
 }
-_ENGINE: dict[str, Check] = {"schema": _schema, "id": _text, "title": _text, "rule": _RULES}
+_ENGINE: dict[str, Check] = {
+    "schema": _schema,
+    "id": _text,
+    "title": _text,
+    "embeds": _list_of(_text, least=0),
+    "rule": _RULES,
+}
 _PACK: dict[str, Check] = {
     "schema": _schema,
     **dict.fromkeys(

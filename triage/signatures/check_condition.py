@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from triage.signatures.anchors import MIN_LITERAL, value_literal
+from triage.signatures.literal import MIN_LITERAL, value_literal
 from triage.signatures.build import ANY, COMPARISONS, build_tests, is_setting
 from triage.signatures.fields import (
     OPERATORS,
@@ -205,7 +205,7 @@ def _log(problems: Problems, key: str, field: Field, name: str, value: Any) -> N
         for item in test.values:
             if test.op is Op.REGEX and regex_problem(str(item)):
                 continue
-            if len(value_literal(test, item)) < MIN_LITERAL:
+            if len(value_literal(test.op, str(item))) < MIN_LITERAL:
                 problems.add(
                     key,
                     f"{item!r} has no {MIN_LITERAL} characters in a row that are always the same, "

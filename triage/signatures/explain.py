@@ -97,7 +97,7 @@ def _outcome(part: str, condition: Condition, facts: Facts, weight: float | None
 def _reason(signature: Signature, facts: Facts, outcomes: tuple[Outcome, ...]) -> str | None:
     engine = facts.crash.engine
     if engine and not fits_engine(signature, facts):
-        return f"it is for {signature.engine}, the crash is one of {engine.name}"
+        return f"it is for {' or '.join(signature.engines)}, the crash is one of {engine.name}"
     if any(o.part == "when" and not o.evidence for o in outcomes):
         return "a condition that has to hold does not"
     if any(o.part == "unless" and o.evidence for o in outcomes):

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property, lru_cache
+from zlib import crc32
 
 from triage.frames.names import name_forms
 from triage.model.crash import Crash, Environment
 from triage.model.position import Position
 from triage.model.stack import Thread
 from triage.signatures.fields import find_field
+from triage.signatures.rule import EngineRule
 from triage.xids import xid_of
 
 Value = str | int | float | None
 _WORD = re.compile(r"\w+")
+ENDS = 4
+"""Characters of a word's beginning and end that anchors are made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +46,10 @@ class Thing:
 class Facts:
     """The things of one crash, made when they are first asked for."""
 
-    def __init__(self, crash: Crash) -> None:
+    def __init__(self, crash: Crash, engines: Sequence[EngineRule] = ()) -> None:
+        """Take the crash, and the engines that are known, of which some are inside others."""
         self.crash = crash
+        self._engines = engines
         self._things: dict[str, tuple[Thing, ...]] = {}
         self._threads: dict[int, tuple[Thing, ...]] = {}
         self._words: frozenset[str] | None = None
@@ -78,11 +85,50 @@ class Facts:
                 return thing.place(rest)
         return None
 
+    @cached_property
+    def engine_names(self) -> frozenset[str]:
+        """Return the names, in lower case, of the crash's engine and of all that are inside it."""
+        embeds = {rule.id.casefold(): rule.embeds for rule in self._engines}
+        names: set[str] = set()
+        open_names = [self.crash.engine.name.casefold()] if self.crash.engine else []
+        while open_names:
+            name = open_names.pop()
+            if name not in names:
+                names.add(name)
+                open_names += [inner.casefold() for inner in embeds.get(name, ())]
+        return frozenset(names)
+
     def words(self) -> frozenset[str]:
-        """Return every word of every value, in lower case."""
+        """Return what anchors are compared with: words, parts of them, the literals of lines.
+
+        Words are in lower case; `^`, `$` and `~` mark the beginning, the end and another part of
+        a longer one, `=` a literal.
+        """
         if self._words is None:
-            self._words = frozenset(word for text in self._texts() for word in words_of(text))
+            words = {word for text in self._texts() for word in words_of(text)}
+            long = [word for word in words if len(word) >= ENDS]
+            words.update([f"^{word[:ENDS]}" for word in long])
+            words.update([f"${word[-ENDS:]}" for word in long])
+            words.update(piece for word in long for piece in pieces_of(word))
+            words.update(f"={literal}" for literal in self._by_literal or ())
+            self._words = frozenset(words)
         return self._words
+
+    def lines_with(self, literal: str) -> Sequence[Thing]:
+        """Return the lines that a literal may be in: all where nobody has looked for literals."""
+        if self._by_literal is None:
+            return self.things("log")
+        return self._by_literal.get(literal, ())
+
+    @cached_property
+    def _by_literal(self) -> Mapping[str, Sequence[Thing]] | None:
+        found: dict[str, list[Thing]] = {}
+        for line, thing in zip(self.crash.lines, self.things("log"), strict=True):
+            if line.literals is None:
+                return None
+            for literal in line.literals:
+                found.setdefault(literal, []).append(thing)
+        return found
 
     def _crashed(self) -> tuple[int, ...]:
         threads = self.crash.threads
@@ -105,7 +151,7 @@ class Facts:
 
     def _texts(self) -> set[str]:
         texts: set[str] = set()
-        for kind in ("frame", "thread", *_MAKERS):
+        for kind in ("frame", "thread", *(kind for kind in _MAKERS if kind != "log")):
             for thing in self.things(kind, any_thread=True):
                 for name, value in thing.values.items():
                     if kind in ("variable", "option"):
@@ -121,6 +167,16 @@ class Facts:
 def words_of(text: str) -> list[str]:
     """Return the words of a text as `literal_words` finds them in a pattern."""
     return _WORD.findall(text.casefold())
+
+
+@lru_cache(maxsize=16_384)
+def pieces_of(word: str) -> tuple[str, ...]:
+    """Return some of the pieces of a word, chosen by their own letters alone.
+
+    So what is chosen of a word is chosen of every longer word that it is in.
+    """
+    pieces = [word[n : n + ENDS] for n in range(len(word) - ENDS + 1)]
+    return tuple(f"~{piece}" for piece in pieces if crc32(piece.encode("utf-8", "replace")) & 3 == 0)
 
 
 def _known(source: object, kind: str) -> dict[str, Value]:

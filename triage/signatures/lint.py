@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from triage.model.crash import Crash
-from triage.signatures.anchors import MIN_LITERAL, signature_anchors, value_literal
+from triage.signatures.anchors import signature_anchors
 from triage.signatures.facts import Facts
 from triage.signatures.fields import Op
+from triage.signatures.literal import MIN_LITERAL, value_literal
 from triage.signatures.match import confidence_of, level_of, match_signature
 from triage.signatures.problems import nearest
 from triage.signatures.rule import Example, Pack, Signature, plain_conditions
@@ -49,6 +50,12 @@ def _alone(signature: Signature, pack: Pack) -> Iterator[tuple[str, str]]:
     for expect, matches in (("match", True), ("no-match", False)):
         if not any(e.matches is matches for e in signature.examples):
             yield own, f"example: none with expect = {expect!r}; add one"
+    engines = {e.id for e in pack.engines} | {inner for e in pack.engines for inner in e.embeds}
+    for name in signature.engines:
+        if name not in engines:
+            near = nearest(name, engines)
+            hint = f"did you mean {near!r}?" if near else f"write engines/{name}.toml"
+            yield own, f"engine: there is no engine {name!r}; {hint}"
     ids = {s.id for s in pack.signatures}
     for other in signature.also:
         if other not in ids:
@@ -92,7 +99,7 @@ def _anchors(
 def _has_literal(signature: Signature) -> bool:
     """Tell whether a text is asked for, if not by whole words."""
     return any(
-        len(value_literal(test, value)) >= MIN_LITERAL
+        len(value_literal(test.op, str(value))) >= MIN_LITERAL
         for condition in plain_conditions(signature.when)
         for test in condition.tests
         if test.op in (Op.FITS, Op.REGEX, Op.SEQUENCE)
@@ -108,7 +115,7 @@ def _overlaps(
     for read in examples:
         if not read.example.matches:
             continue
-        facts = Facts(read.crash)
+        facts = Facts(read.crash, pack.engines)
         for other in pack.signatures:
             pair = (read.signature.id, other.id)
             if pair in seen or not wanted & set(pair) or _declared(read.signature, other):

@@ -10,6 +10,7 @@ from triage.model.evidence import Evidence
 from triage.signatures.compare import fits, holds
 from triage.signatures.facts import Facts, Thing
 from triage.signatures.fields import FieldType, Op
+from triage.signatures.literal import MIN_LITERAL, value_literal
 from triage.signatures.rule import Condition, Rule, Signature, Test, Value
 
 MAX_SEQUENCE_FRAMES = 256
@@ -73,11 +74,13 @@ def level_of(confidence: float, highest: Level) -> Level | None:
 
 
 def fits_engine(signature: Signature, facts: Facts) -> bool:
-    """Tell whether a signature is for the crash's engine; an engine not known fits any."""
-    engine = facts.crash.engine
-    if signature.engine is None or engine is None:
+    """Tell whether a signature is for the crash's engine, or for one that is inside that.
+
+    An engine not known fits any.
+    """
+    if not signature.engines or facts.crash.engine is None:
         return True
-    return signature.engine.casefold() == engine.name.casefold()
+    return any(name.casefold() in facts.engine_names for name in signature.engines)
 
 
 def match_rule(rule: Rule, facts: Facts) -> tuple[Evidence, ...] | None:
@@ -106,7 +109,8 @@ def match_condition(condition: Condition, facts: Facts, weight: float = 0.0) -> 
             return evidence if evidence.why else replace(evidence, why=condition.why)
     if condition.options:
         return None
-    for thing in candidates(condition, facts):
+    log = condition.thing == "log"
+    for thing in _lines(condition, facts) if log else candidates(condition, facts):
         if all(test_holds(test, thing, facts) for test in condition.tests):
             return _evidence(condition, thing, facts, weight)
     return None
@@ -119,6 +123,21 @@ def candidates(condition: Condition, facts: Facts) -> Sequence[Thing]:
     if within is None:
         return things
     return [t for t in things if t.rank is not None and t.rank < within]
+
+
+def _lines(condition: Condition, facts: Facts) -> Sequence[Thing]:
+    """Return the lines that the condition's first test can hold for, in their order."""
+    test = condition.tests[0]
+    if test.op not in (Op.FITS, Op.REGEX):
+        return facts.things("log")
+    literals = {value_literal(test.op, str(value)) for value in test.values}
+    if any(len(literal) < MIN_LITERAL for literal in literals):
+        return facts.things("log")
+    found = [lines for literal in literals if (lines := facts.lines_with(literal))]
+    if len(found) <= 1:
+        return found[0] if found else ()
+    chosen = {id(line) for lines in found for line in lines}
+    return [line for line in facts.things("log") if id(line) in chosen]
 
 
 def test_holds(test: Test, thing: Thing, facts: Facts) -> bool:

@@ -88,7 +88,7 @@ class Signature:
     supports: tuple[Weighted, ...] = ()
     against: tuple[Weighted, ...] = ()
     unless: tuple[Condition, ...] = ()
-    engine: str | None = None
+    engines: tuple[str, ...] = ()
     action: Action | None = None
     cause: str | None = None
     sources: tuple[str, ...] = ()
@@ -139,10 +139,11 @@ class Family:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRule:
-    """How to tell that a crash is one of this engine."""
+    """How to tell that a crash is one of this engine, and which engines are inside it."""
 
     id: str
     title: str
+    embeds: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
 
 

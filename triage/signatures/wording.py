@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from triage.model.diagnosis import Step
 from triage.signatures.fields import Op
 from triage.signatures.rule import Condition, Signature, Test, Weighted
 
@@ -44,7 +45,7 @@ def show(signature: Signature) -> str:
     facts = (
         ("family", signature.family),
         ("level", f"{signature.level.value} at most, {signature.base:g} to begin with"),
-        ("engine", signature.engine),
+        ("engine", " or ".join(signature.engines)),
         ("action", signature.action.value if signature.action else None),
         ("cause", signature.cause),
         ("notes", signature.notes),
@@ -59,10 +60,15 @@ def show(signature: Signature) -> str:
     if signature.remedy:
         lines += ["", "remedy", f"  {signature.remedy.summary}"]
         for n, step in enumerate(signature.remedy.steps, 1):
-            lines.append(f"  {n}. {step.title}")
+            lines.append(f"  {n}. {step.title}{_status(step)}")
             lines += [f"     {line}" for text in step.commands for line in text.splitlines()]
         lines += [f"  check: {c.title}: {c.command}" for c in signature.remedy.verify]
     return "\n".join(lines)
+
+
+def _status(step: Step) -> str:
+    words = " in ".join(part for part in (step.status and step.status.value, step.source) if part)
+    return f" ({words})" if words else ""
 
 
 def _section(title: str, items: Iterable[Condition | Weighted]) -> list[str]:

@@ -16,7 +16,7 @@ from triage.signatures.anchors import log_literals, rule_conditions, signature_a
 from triage.signatures.pack import Source, build_pack, read_tables
 from triage.signatures.rule import Condition, Pack
 
-SCHEMA = 1
+SCHEMA = 2
 APPLICATION_ID = 0x434C5457
 TABLES = ("meta", "signature", "anchor", "family", "engine", "log_literal", "variable")
 
@@ -48,8 +48,8 @@ def compile_packs(sources: Sequence[Source], identity: str) -> sqlite3.Connectio
     _fill(
         database,
         "signature",
-        ("id", "level", "engine", "body"),
-        ((s.id, s.level.value, s.engine, _body(tables.signatures[s.id])) for s in pack.signatures),
+        ("id", "level", "body"),
+        ((s.id, s.level.value, _body(tables.signatures[s.id])) for s in pack.signatures),
         key="id",
     )
     _fill(database, "anchor", ("word", "signature"), _anchors(pack), key=("word", "signature"))

@@ -47,6 +47,31 @@ def literal_words(pattern: str) -> frozenset[str]:
     return frozenset(words)
 
 
+def literal_ends(pattern: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Return what words of every text that fits begin with, end with, and have somewhere in them.
+
+    Each touches a `*` on its other side, or on both, where the word may go on.
+    """
+    begins: set[str] = set()
+    ends: set[str] = set()
+    inner: set[str] = set()
+    parts = _parts(pattern)
+    for n, part in enumerate(parts):
+        found = split_words(part)
+        if not found:
+            continue
+        open_left = n > 0 and _is_word_char(part[0])
+        open_right = n < len(parts) - 1 and _is_word_char(part[-1])
+        if len(found) == 1 and open_left and open_right:
+            inner.add(found[0])
+            continue
+        if open_right:
+            begins.add(found[-1])
+        if open_left:
+            ends.add(found[0])
+    return frozenset(begins), frozenset(ends), frozenset(inner)
+
+
 def longest_literal(pattern: str) -> str:
     """Return the longest run of characters that every matching text contains, in lower case."""
     return max(_parts(pattern), key=len)

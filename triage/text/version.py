@@ -7,6 +7,7 @@ from functools import total_ordering
 
 _FORM = re.compile(r"[vVbB]?(\d{1,9}(?:\.\d{1,9}){0,5})(?:[-.+_]?([A-Za-z]{1,12})[-.]?(\d{0,9}))?")
 _BEFORE_RELEASE = ("dev", "a", "alpha", "b", "beta", "pre", "preview", "rc")
+_AFTER_RELEASE = ("post", "p", "patch", "r", "rev")
 _CLAUSE = re.compile(r"(>=|<=|==|!=|>|<)\s*(\S{1,40})")
 
 
@@ -25,8 +26,12 @@ class Version:
         while len(numbers) > 1 and numbers[-1] == 0:
             numbers.pop()
         word = (match[2] or "").lower()
-        before = _BEFORE_RELEASE.index(word) - 100 if word in _BEFORE_RELEASE else 0
-        self._key = (tuple(numbers), before, int(match[3] or 0) if before else 0)
+        stage = 0
+        if word in _BEFORE_RELEASE:
+            stage = _BEFORE_RELEASE.index(word) - 100
+        elif word in _AFTER_RELEASE:
+            stage = 1
+        self._key = (tuple(numbers), stage, int(match[3] or 0) if stage else 0)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Version) and self._key == other._key

@@ -25,6 +25,7 @@ from triage.model.diagnosis import (
     Level,
     Remedy,
     Step,
+    StepStatus,
     Term,
     Verdict,
 )
@@ -133,6 +134,8 @@ _REMEDY = Remedy(
                 "git -C openclaw fetch --tags && git -C openclaw checkout v1.0.0-rc1",
                 "make -C openclaw CUDA=1 -j$(nproc) && sudo make -C openclaw install",
             ),
+            status=StepStatus.CONFIRMED,
+            source="openclaw#41",
         ),
         Step(
             title="Limit the memory that the engine takes",

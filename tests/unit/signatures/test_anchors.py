@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,15 +45,28 @@ def test_the_best_condition_gives_the_anchors() -> None:
 def test_each_alternative_needs_an_anchor() -> None:
     one, other = {"frame": {"function": "remap_kernel"}}, {"error": {"name": "cudaErrorX"}}
     assert _anchors({"any": [one, other]}) == {"remap_kernel", "cudaerrorx"}
-    assert _anchors({"any": [one, {"error": {"name": "cuda*"}}]}) == frozenset()
+    assert _anchors({"any": [one, {"error": {"name": "*ud*"}}]}) == frozenset()
 
 
 def test_no_anchor_where_nothing_is_certain_to_be_a_word() -> None:
-    assert _anchors({"frame": {"function": "remap*"}}) == frozenset()
+    assert _anchors({"frame": {"function": "*map*"}}) == frozenset()
     assert _anchors({"frame": {"function": ["remap_kernel", "re*"]}}) == frozenset()
     assert _anchors({"error": {"message": {"not": "something"}}}) == frozenset()
     assert _anchors({"error": {"code": {"gt": 1}}}) == frozenset()
     assert _anchors({"error": {"name": {"regex": "cudaError"}}}) == frozenset()
+    assert _anchors({"log": {"line": {"not": "*out of memory*"}}}) == frozenset()
+
+
+def test_the_end_of_a_word_that_may_go_on_is_an_anchor() -> None:
+    assert _anchors({"frame": {"function": "remap*"}}) == {"^rema"}
+    assert _anchors({"frame": {"function": "*_kernel"}}) == {"$rnel"}
+    assert _anchors({"error": {"message": {"regex": r"bad tensor \d{1,9}"}}}) == {"^tens"}
+
+
+def test_the_literal_of_a_line_is_the_best_anchor() -> None:
+    line = {"log": {"line": ["*K-shift*", "*failed to allocate*buffer*"]}}
+    assert _anchors(line, {"error": {"name": "cudaErrorX"}}) == {"=k-shift", "=failed to allocate"}
+    assert _anchors({"log": {"line": {"regex": "version \\d{1,4} too old"}}}) == {"=version"}
 
 
 def test_names_of_variables_and_options_are_anchors() -> None:
@@ -130,7 +145,7 @@ def _crash_and_conditions(draw):
         crashed_thread=0,
         errors=(ErrorRecord(api="cuda", code=code, message=line),),
         environment=Environment(options={"ctx-size": option}, variables={"CLAW_X": None}),
-        lines=(LogLine(text=line, at=Position(line=1)),),
+        lines=(LogLine(text=line, at=Position(line=1), literals=frozenset()),),
     )
     wanted = [
         {"frame": {"function": _generalised(draw, draw(st.sampled_from(names)))}},
@@ -151,7 +166,12 @@ def test_a_signature_that_holds_is_found_by_the_words(case) -> None:
     crash, tables = case
     table = {"id": "p/s", "title": "T", "family": "f", "level": "likely", "base": 0.9}
     rule = build_signature({**table, "when": tables})
-    facts = Facts(crash)
+    lower = crash.lines[0].text.casefold()
+    found = frozenset(literal for literal in log_literals(rule.when) if literal in lower)
+    facts = Facts(replace(crash, lines=(replace(crash.lines[0], literals=found),)))
+    # What nobody has looked for is asked of every line, and found on the same.
+    every = Facts(replace(crash, lines=(replace(crash.lines[0], literals=None),)))
+    assert match_all(rule.when, facts, 0.9) == match_all(rule.when, every, 0.9)
     if match_all(rule.when, facts, 0.9) is not None:
         anchors = signature_anchors(rule)
         assert not anchors or anchors & facts.words()

@@ -11,6 +11,7 @@ from triage.signatures.compare import fits
 from triage.signatures.facts import Facts
 from triage.signatures.fields import FieldType
 from triage.signatures.match import match_condition, match_signature
+from triage.signatures.rule import EngineRule
 
 HOLDS = [
     ({"frame": {"function": "remap_kernel"}}, "frame.function", 11),
@@ -238,6 +239,32 @@ def test_engine_of_a_signature(engine, holds, signature, crash) -> None:
     named = Engine(name=engine) if engine else None
     rule = signature({"frame": {"function": "boom"}}, engine="openclaw")
     assert (match_signature(rule, Facts(crash("boom", engine=named))) is not None) is holds
+
+
+@pytest.mark.parametrize(
+    ("wanted", "engine", "holds"),
+    [
+        ("ggml", "ollama", True),
+        ("ggml", "whisper.cpp", True),
+        ("ggml", "vllm", False),
+        ("llama.cpp", "Ollama", True),
+        ("llama.cpp", "whisper.cpp", False),
+        ("ollama", "llama.cpp", False),
+        (["vllm", "llama.cpp"], "ollama", True),
+        ("ggml", "circle", True),
+        ("vllm", "never heard of", False),
+    ],
+)
+def test_engine_inside_another(wanted, engine, holds, signature, crash) -> None:
+    engines = (
+        EngineRule(id="ollama", title="ollama", embeds=("llama.cpp",)),
+        EngineRule(id="llama.cpp", title="llama.cpp", embeds=("ggml",)),
+        EngineRule(id="whisper.cpp", title="whisper.cpp", embeds=("ggml",)),
+        EngineRule(id="circle", title="round", embeds=("circle", "ggml")),
+    )
+    rule = signature({"frame": {"function": "boom"}}, engine=wanted)
+    facts = Facts(crash("boom", engine=Engine(name=engine)), engines)
+    assert (match_signature(rule, facts) is not None) is holds
 
 
 def test_the_weight_of_several_conditions_is_that_of_the_base(signature, full_crash) -> None:

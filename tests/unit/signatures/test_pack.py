@@ -8,6 +8,7 @@ import pytest
 
 from triage.errors import ExitCode, PackError
 from triage.signatures.fields import CALCULATORS, FIELDS, OPERATORS, FieldType, find_field
+from triage.model.diagnosis import StepStatus
 from triage.signatures.pack import Role, Source, build_pack, collect, read_tables
 from triage.signatures.problems import Problems
 
@@ -55,6 +56,8 @@ why = "w"
 commands = ["run ${model.path:-m.gguf} ${layers-that-fit:-28} ${option.ctx-size:-4096} ${HOME:-/}"]
 before = "x"
 after = "y"
+status = "confirmed"
+source = "llama.cpp#4680"
 
 [[remedy.verify]]
 title = "v"
@@ -88,7 +91,7 @@ def test_broken_signature(path: Path, golden) -> None:
 def test_everything_that_a_signature_can_say_is_read() -> None:
     pack = build_pack(read_tables([_source(WHOLE)]))
     (s,) = pack.signatures
-    assert (s.id, s.base, s.engine, s.also) == ("acme/whole", 0.7, "openclaw", ("acme/other",))
+    assert (s.id, s.base, s.engines, s.also) == ("acme/whole", 0.7, ("openclaw",), ("acme/other",))
     assert s.when[0].within == 6
     assert s.when[0].any_thread
     assert s.when[0].why == "shows it"
@@ -100,6 +103,8 @@ def test_everything_that_a_signature_can_say_is_read() -> None:
     assert s.calculate == ("layers-that-fit",)
     assert s.remedy is not None
     assert s.remedy.steps[0].after == "y"
+    assert s.remedy.steps[0].status is StepStatus.CONFIRMED
+    assert s.remedy.steps[0].source == "llama.cpp#4680"
     assert s.remedy.verify[0].expect == "e"
     assert [(e.matches, e.file) for e in s.examples] == [(True, None), (False, "examples/two.log")]
     assert pack.where["signature acme/whole"] == "acme/whole.toml"

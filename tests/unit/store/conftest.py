@@ -69,5 +69,5 @@ def acme(tmp_path: Path, write_signature: Callable[..., Path]) -> Path:
         pack, "log", 'log.line = "*Device-side assert*"', "[[supports]]\nweight = 0.5\n"
         "variable.CLAW_VRAM_LIMIT = { set = false }",
     )  # fmt: skip
-    write_signature(pack, "always", 'frame.function = "remap*"')
+    write_signature(pack, "always", 'frame.function = "*map*"')
     return pack

@@ -32,7 +32,7 @@ def test_candidates_are_found_by_words(acme: Path) -> None:
     store = open_store([acme])
     assert _ids(store) == ["acme/always"]
     assert _ids(store, "remap_kernel", "x") == ["acme/always", "acme/word"]
-    assert _ids(store, "side") == ["acme/always", "acme/log"]
+    assert _ids(store, "=device-side assert") == ["acme/always", "acme/log"]
     assert _ids(store, "device", "assert", "REMAP_KERNEL") == ["acme/always"]
     assert [s.id for s in store.signatures()] == ["acme/always", "acme/log", "acme/word"]
 
