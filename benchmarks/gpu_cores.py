@@ -66,24 +66,35 @@ def read(what: str, path: Path, bar: float) -> None:
 
 
 def against_cuda_gdb(path: Path) -> None:
-    """Compare `clawtriage core` with cuda-gdb, run in turn."""
+    """Compare `clawtriage core` with cuda-gdb, run in turn, or with what it took when recorded."""
     debugger = shutil.which("cuda-gdb")
-    if debugger is None:
-        print("core / cuda-gdb -batch: cuda-gdb is not installed here")
-        return
-    ours = [sys.executable, "-m", "triage.cli.main", "core", path]
-    theirs = [debugger, "-nx", "-batch", "-ex", f"target cudacore {path}", "-ex", "bt"]
+    commands: dict[str, list[object]] = {
+        "ours": [sys.executable, "-m", "triage.cli.main", "core", path]
+    }
+    if debugger is not None:
+        target = f"target cudacore {path}"
+        commands["theirs"] = [debugger, "-nx", "-batch", "-ex", target, "-ex", "bt"]
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     env["PYTHONPATH"] = str(ROOT)
-    times: dict[str, list[float]] = {"ours": [], "theirs": []}
+    times: dict[str, list[float]] = {name: [] for name in commands}
     for n in range(RUNS + 1):
-        for name, command in (("ours", ours), ("theirs", theirs)):
+        for name, command in commands.items():
             begin = time.perf_counter()
             subprocess.run(command, capture_output=True, env=env)
             if n:  # the first of each is to warm the caches
                 times[name].append(time.perf_counter() - begin)
-    mine, other = (statistics.median(times[name]) for name in ("ours", "theirs"))
-    row(f"core / cuda-gdb -batch ({other:.2f} s)", f"{mine / other:.2f}", 1, mine / other)
+    mine = statistics.median(times["ours"])
+    where, other = "here", statistics.median(times.get("theirs", [0]))
+    if debugger is None:
+        where, other = "where the core was recorded", recorded(path.name.removesuffix(".nvcudmp"))
+    what = f"core / cuda-gdb -batch ({other:.2f} s {where})"
+    row(what, f"{mine / other:.2f}", 1, mine / other)
+
+
+def recorded(name: str) -> float:
+    """Return how long cuda-gdb took for a core where that was recorded."""
+    lines = (RECORDINGS / "cuda-gdb-times.tsv").read_text().splitlines()
+    return next(float(line.split("\t")[1]) for line in lines if line.startswith(f"{name}\t"))
 
 
 if __name__ == "__main__":

@@ -102,6 +102,7 @@ class StateReader:
         self._stream, self._sections = stream, sections
         self._state = State()
         self._left = MAX_ROWS
+        self._has_calls = bool(sections.of(Kind.CALL_STACK))
         self._call_stacks: dict[tuple[int, bytes], tuple[int, ...]] = {}
 
     def read(self) -> State:
@@ -172,20 +173,18 @@ class StateReader:
         raised = any(lane.exception for lane in lanes)
         # The driver gives a warp's exception to all of its lanes, and only active ones raised it.
         active = any(lane.exception and warp.active >> (lane.id & 31) & 1 for lane in lanes)
-        found: dict[Where, list[Lane]] = {}
+        found: dict[tuple[int, int, tuple[int, ...]], list[Lane]] = {}
         for row, lane in enumerate(lanes):
-            failed = lane.exception and (not active or warp.active >> (lane.id & 31) & 1)
+            exception = lane.exception
+            if exception and active and not warp.active >> (lane.id & 31) & 1:
+                exception = 0
+            returns = self._returns(section, row) if self._has_calls else ()
+            found.setdefault((exception, lane.pc, returns), []).append(lane)
+        for (exception, pc, returns), sharing in found.items():
+            error_pc = warp.error_pc if exception and warp.error_pc_valid else 0
             where = Where(
-                unit.device,
-                unit.block.grid,
-                lane.exception if failed else 0,
-                warp.error_pc if failed and warp.error_pc_valid else 0,
-                lane.pc,
-                self._returns(section, row),
-                bool(warp.broken),
+                unit.device, unit.block.grid, exception, error_pc, pc, returns, bool(warp.broken)
             )
-            found.setdefault(where, []).append(lane)
-        for where, sharing in found.items():
             self._share(where, unit, warp, sharing)
         self._state.lanes += len(lanes)
         return raised
