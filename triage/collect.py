@@ -47,7 +47,7 @@ def present(crash: Crash) -> frozenset[str]:
         "synchronous-run": on_gpu or checked or blocking,
         "synchronous-hip-run": on_gpu or checked or blocking,
         "sanitizer": checked,
-        "xid": _reported(crash, frozenset({"xid"})),
+        "xid": on_gpu or _reported(crash, frozenset({"xid"})),
         "kernel-log": _reported(crash, _KERNEL | {"xid"}),
         "gpu-facts": bool(environment.driver and environment.gpus),
         "model": model is not None and model.tensor_count is not None,

@@ -103,7 +103,8 @@ def detect_engine(crash: Crash, knowledge: Knowledge) -> Engine | None:
 
 def _matches(facts: Facts, knowledge: Knowledge) -> list[Match]:
     found = [match_signature(s, facts) for s in knowledge.candidates(facts.words())]
-    matches = [_weighed(match, facts.crash) for match in found if match]
+    late = consequence_places(facts.crash) if states_a_cause(facts.crash) else frozenset()
+    matches = [_weighed(match, late) for match in found if match]
     if not facts.crash.is_crash:
         matches = [
             match
@@ -118,12 +119,11 @@ def _rank(match: Match) -> tuple[int, float, int, str]:
     return level, -match.confidence, -len(match.evidence), match.signature.id
 
 
-def _weighed(match: Match, crash: Crash) -> Match:
+def _weighed(match: Match, late: frozenset[Position]) -> Match:
     """Return a match, as a hint where it rests on consequences of a cause that is stated."""
-    if match.level is Level.HINT or not states_a_cause(crash):
+    if match.level is Level.HINT or not rests_on_consequences(match.evidence, late):
         return match
-    late = rests_on_consequences(match.evidence, consequence_places(crash))
-    return replace(match, level=Level.HINT) if late else match
+    return replace(match, level=Level.HINT)
 
 
 def rests_on_consequences(evidence: Iterable[Evidence], late: frozenset[Position]) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 
 from triage.knowledge import ConsequenceRule, consequence_rules
 from triage.model.crash import Crash, ErrorRecord, LogLine, Role, Signal, Timing
 from triage.model.position import Position
 from triage.model.stack import Thread, ThreadKind
-from triage.text.glob import glob_match
+from triage.text.glob import glob_match, longest_literal
 from triage.xids import XidClass, xid_of
 
 _ON_GPU = frozenset({"cuda", "cuda-driver", "cuda-exception", "hip", "hsa"})
@@ -141,15 +142,21 @@ def consequence_places(crash: Crash) -> frozenset[Position]:
 
 def _says_so(line: LogLine) -> bool:
     """Tell whether a line says by itself that another failure came first."""
+    text = line.text.casefold()
     return any(
-        glob_match(_anywhere(rule.message), line.text)
-        for rule in consequence_rules()
-        if (rule.api, rule.name, rule.beside) == ("*", "*", "-")
+        literal in text and glob_match(glob, line.text) for literal, glob in _words_of_lines()
     )
 
 
-def _anywhere(glob: str) -> str:
-    return f"*{glob.strip('*')}*"
+@cache
+def _words_of_lines() -> tuple[tuple[str, str], ...]:
+    """Return a literal and a glob for each message that is a consequence wherever it stands."""
+    globs = [
+        f"*{rule.message.strip('*')}*"
+        for rule in consequence_rules()
+        if (rule.api, rule.name, rule.beside) == ("*", "*", "-") and rule.message != "*"
+    ]
+    return tuple((longest_literal(glob), glob) for glob in globs)
 
 
 def states_a_cause(crash: Crash) -> bool:
