@@ -182,12 +182,12 @@ def _parts(
     last: float | None = None
     for error in errors:
         stamp = _stamp(error)
-        known = run and stamp is not None and last is not None
-        if known and not range_from <= stamp - last <= range_to:
-            yield run
-            run = []
+        if stamp is not None:
+            if run and last is not None and not range_from <= stamp - last <= range_to:
+                yield run
+                run = []
+            last = stamp
         run.append(error)
-        last = last if stamp is None else stamp
     if run:
         yield run
 
