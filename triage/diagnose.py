@@ -8,7 +8,7 @@ from typing import Protocol
 
 from triage.calculators import Figure, calculate
 from triage.collect import hang_evidence, next_evidence
-from triage.incident.roles import consequence_places, states_a_cause
+from triage.incident.roles import consequence_places, noticing_places, states_a_cause
 from triage.model.crash import Crash, Engine
 from triage.model.diagnosis import Action, Diagnosis, Level, Remedy, Verdict
 from triage.model.evidence import Evidence
@@ -21,7 +21,7 @@ from triage.text.mention import is_written
 
 MAX_DIAGNOSES = 10
 _FAMILY_FLOOR = 0.5
-_OF_FAILURE = frozenset({"error", "signal", "frame", "log"})
+_OF_FAILURE = frozenset({"error", "frame", "log"})
 _LEVELS = tuple(Level)
 
 
@@ -103,7 +103,9 @@ def detect_engine(crash: Crash, knowledge: Knowledge) -> Engine | None:
 
 def _matches(facts: Facts, knowledge: Knowledge) -> list[Match]:
     found = [match_signature(s, facts) for s in knowledge.candidates(facts.words())]
-    late = consequence_places(facts.crash) if states_a_cause(facts.crash) else frozenset()
+    late = noticing_places(facts.crash)
+    if states_a_cause(facts.crash):
+        late |= consequence_places(facts.crash)
     matches = [_weighed(match, late) for match in found if match]
     if not facts.crash.is_crash:
         matches = [
@@ -120,15 +122,19 @@ def _rank(match: Match) -> tuple[int, float, int, str]:
 
 
 def _weighed(match: Match, late: frozenset[Position]) -> Match:
-    """Return a match, as a hint where it rests on consequences of a cause that is stated."""
+    """Return a match, as a hint where it rests on what came after the failure."""
     if match.level is Level.HINT or not rests_on_consequences(match.evidence, late):
         return match
     return replace(match, level=Level.HINT)
 
 
 def rests_on_consequences(evidence: Iterable[Evidence], late: frozenset[Position]) -> bool:
-    """Tell whether all that evidence says of a failure is said of consequences."""
-    telling = [e.at in late for e in evidence if e.field.partition(".")[0] in _OF_FAILURE]
+    """Tell whether all that evidence says of a failure is said of what came after it.
+
+    A signal that may have any cause speaks for none.
+    """
+    about = [(e.field.partition(".")[0], e.at in late) for e in evidence]
+    telling = [after for thing, after in about if thing in _OF_FAILURE or after]
     return bool(telling) and all(telling)
 
 
@@ -197,9 +203,12 @@ def _family(
 ) -> tuple[str | None, tuple[Evidence, ...]]:
     """Return the family by its rules, or that of a hint that says as much."""
     found = _best(((family.id, family.rules) for family in families.values()), facts)
-    if found is None and diagnoses and diagnoses[0].confidence >= _FAMILY_FLOOR:
-        return diagnoses[0].family, diagnoses[0].evidence
-    return found or (None, ())
+    if found is not None or not diagnoses or diagnoses[0].confidence < _FAMILY_FLOOR:
+        return found or (None, ())
+    hint = diagnoses[0]
+    if rests_on_consequences(hint.evidence, noticing_places(facts.crash)):
+        return None, ()
+    return hint.family, hint.evidence
 
 
 def _best(
@@ -209,7 +218,7 @@ def _best(
 
     A rule that rests on consequences counts where no other one holds.
     """
-    late = consequence_places(facts.crash)
+    late = consequence_places(facts.crash) | noticing_places(facts.crash)
     held = [
         (rests_on_consequences(evidence, late), -rule.weight, -len(evidence), name, evidence)
         for name, group in rules

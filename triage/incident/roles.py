@@ -159,6 +159,14 @@ def _words_of_lines() -> tuple[tuple[str, str], ...]:
     return tuple((longest_literal(glob), glob) for glob in globs)
 
 
+def noticing_places(crash: Crash) -> frozenset[Position]:
+    """Return the lines of host frames that only noticed what failed on the GPU before."""
+    if crash.blamed_frame is None or not crash.blamed_frame.provisional:
+        return frozenset()
+    threads = [thread for thread in crash.threads if thread.kind is not ThreadKind.GPU]
+    return frozenset(frame.at for thread in threads for frame in thread.frames if frame.at)
+
+
 def states_a_cause(crash: Crash) -> bool:
     """Tell whether any error of a crash may be the one that came first."""
     return any(error.role is not Role.CONSEQUENCE for error in crash.errors)
