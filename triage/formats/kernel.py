@@ -34,8 +34,8 @@ _TRAPS = {
 _MAP = late(r"(?:(?P<offset>[0-9a-fA-F]{1,16}),)?(?P<base>[0-9a-fA-F]{1,16})\+[0-9a-fA-F]{1,16}")
 _CAUSE = late(r"caused by previous Xid (\d{1,4})")
 _MODULE_VERSION = late(r"NVRM: (this kernel module has the version \d{1,4}(?:\.\d{1,4}){1,3})")
-_MAX_BURSTS = 1_000
-"""Bursts of GPU errors that are told apart."""
+_MAX_ERRORS = 2_000
+"""Errors that are told apart by their process and their time."""
 
 _SAME_EVENT = 60
 """Lines within which two OOM lines on one process are about one kill."""
@@ -90,7 +90,8 @@ class _Lines:
         what = (error.api, error.code) if error.code is not None else _shape(error)
         origin = error.origin
         whose = (origin.pid, origin.process, origin.device) if origin else ()
-        key = (*what, min(self.burst, _MAX_BURSTS), *whose)
+        apart = len(self.errors) < _MAX_ERRORS
+        key = (*what, self.burst, *whose) if apart else what
         other = self.errors.get(key)
         self.errors[key] = error if other is None else replace(other, count=other.count + 1)
 

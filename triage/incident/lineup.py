@@ -147,11 +147,13 @@ def _reasons(kernel: Sequence[Fragment], process: Process) -> dict[ErrorRecord, 
     """
     reasons: dict[ErrorRecord, str] = {}
     for errors in _by_text(kernel):
-        boots = list(_parts(errors, range_from=0.0, range_to=float("inf")))
-        own = [boot for boot in boots if any(_pid(e) in process.pids for e in boot)]
-        for boot in boots:
-            if own and boot not in own:
-                reasons.update((error, "another boot") for error in boot)
+        boots = [
+            (boot, any(_pid(error) in process.pids for error in boot))
+            for boot in _parts(errors, range_from=0.0, range_to=float("inf"))
+        ]
+        if any(own for _, own in boots):
+            strange = (error for boot, own in boots if not own for error in boot)
+            reasons.update((error, "another boot") for error in strange)
         for burst in _parts(errors, range_from=0.0, range_to=_BURST_SECONDS):
             why = [stranger(e.origin, process) for e in burst if _pid(e) is not None]
             if why and all(why):

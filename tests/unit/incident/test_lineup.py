@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from triage.crash import join
@@ -185,3 +187,16 @@ def test_a_recorded_log_tells_pids_devices_and_bursts() -> None:
     assert first.origin == Origin(time="35.094", pid=563, process="claw_dbg", device="0000:00:06")
     assert first.count == 2
     assert crash.signal.origin == Origin(process="claw_rel", pid=640)
+
+
+def test_a_log_of_a_million_processes_is_bounded() -> None:
+    text = "\n".join(
+        f"[{n % 7}.5] NVRM: Xid (PCI:0000:00:06): 31, pid={n}, name=p{n}, channel 0x0000000a"
+        for n in range(3_000)
+    )
+    before = time.process_time()
+    crash = read_text(text, ReadOptions()).crash
+    assert sum(e.count for e in crash.errors) == 3_000
+    mine = Fragment(dialect="kernel", errors=crash.errors)
+    line_up([core(), mine], [])
+    assert time.process_time() - before < 8
