@@ -13,6 +13,7 @@ from triage.frames.noise import mark_noise
 from triage.frames.waits import group_threads
 from triage.hoststack import late_error, late_stack, waits_for_gpu
 from triage.incident.lineup import line_up
+from triage.incident.model import without_other_models
 from triage.knowledge import NoiseList, known_error, wait_list
 from triage.model.crash import (
     BlamedFrame,
@@ -61,7 +62,7 @@ def join(
     Of two accounts of one fact, the one in the earlier fragment counts.
     """
     lined_up = line_up(fragments, lines)
-    fragments = lined_up.fragments
+    fragments, other_models = without_other_models(lined_up.fragments)
     found = [thread for f in fragments for thread in f.threads]
     threads = tuple(mark_noise(thread, noise) for thread in _bounded(found))
     crashed = crashed_thread(threads)
@@ -85,6 +86,7 @@ def join(
         warnings=(
             *(w for f in fragments for w in f.warnings),
             *lined_up.warnings,
+            *other_models,
             *_left_out(len(found)),
             *late_stack(errors, threads, environment, lined_up.lines),
         ),

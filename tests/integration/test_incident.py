@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -269,9 +270,20 @@ def test_order_makes_no_difference_to_many(order: list[str], count: int) -> None
     assert verdict(report(QUANT, tuple(chosen))) == verdict(wanted)
 
 
-def test_the_command_reads_a_folder_as_it_reads_its_files(tmp_path: Path) -> None:
+def test_names_make_no_difference(tmp_path: Path) -> None:
     pieces = [RECORDINGS / piece for piece in QUANT.pieces]
     for n, piece in enumerate(reversed(pieces)):
         (tmp_path / f"{n}").write_bytes(piece.read_bytes())
-    folder = analyzer().analyze([str(tmp_path / f"{n}") for n in range(len(pieces))])
-    assert verdict(folder) == verdict(report(QUANT, QUANT.pieces))
+    renamed = analyzer().analyze([str(tmp_path / f"{n}") for n in range(len(pieces))])
+    assert verdict(renamed) == verdict(report(QUANT, QUANT.pieces))
+
+
+def test_an_archive_is_read_as_its_files(tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle.tar.gz"
+    with tarfile.open(bundle, "w:gz") as archive:
+        for piece in reversed(QUANT.pieces):
+            archive.add(RECORDINGS / piece, piece)
+    packed = analyzer().analyze([str(bundle)])
+    assert verdict(packed) == verdict(report(QUANT, QUANT.pieces))
+    members = {e.at.member for e in packed.errors}
+    assert members == {"quant.rel.log", "quant.rel.nvcudmp.xz", "dmesg-xid.txt"}

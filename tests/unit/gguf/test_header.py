@@ -170,6 +170,26 @@ def test_damage_is_never_an_exception(model: bytes, data: st.DataObject) -> None
     assert len(fragment.errors) <= 1
 
 
+def test_another_model_than_the_log_s_is_left_out(model: bytes, tmp_path: Path) -> None:
+    path, log = tmp_path / "m", tmp_path / "log"
+    path.write_bytes(model[:1000])
+    log.write_text(
+        "[INFO] OpenClaw claw_inference 0.9.2, toolkit 11.8, CUDA\n"
+        "[INFO] model: GGUF v3, architecture llama, quantization Q5_K_M, 66 tensors\n"
+    )
+    crash = read([str(path), str(log)], ReadOptions()).crash
+    assert crash.environment.model.layer_count is None
+    assert not crash.errors
+    (warning,) = [w for w in crash.warnings if w.code == "model-differs"]
+    assert "architecture qwen2, not llama" in warning.message
+    log.write_text(
+        log.read_text().replace("llama", "qwen2").replace("66", "8").replace("Q5_K_M", "Q8_0")
+    )
+    same = read([str(path), str(log)], ReadOptions()).crash
+    assert same.environment.model.layer_count == 4
+    assert [e.api for e in same.errors] == ["gguf"]
+
+
 # ---- as an input --------------------------------------------------------------------------
 
 
