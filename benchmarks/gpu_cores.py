@@ -23,7 +23,7 @@ from benchmarks.cores import row, seconds  # noqa: E402
 from tests.unit.gpucore.synthetic import full, write_with_memory  # noqa: E402
 from triage.gpucore.fragment import read_gpu_core  # noqa: E402
 
-RECORDINGS = ROOT / "fixtures" / "recordings" / "gpu-cores"
+RECORDINGS = ROOT / "fixtures" / "recordings" / "gpu_cores"
 RUNS = 9
 
 

@@ -44,7 +44,7 @@ from triage.render import RenderOptions, renderers
 SOURCES = Path(__file__).resolve().parents[1] / "system" / "core_programs"
 RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures" / "recordings"
 GPU_CORES = tuple(
-    f"gpu-cores/{name}.nvcudmp"
+    f"gpu_cores/{name}.nvcudmp"
     for name in ("scatter.rel", "cluster.rel", "recursion.dbg", "graph.rel", "triton")
 )
 MODES = (("map", "{canary}"), ("threads", "4"), ("say", "text"))

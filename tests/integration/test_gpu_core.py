@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDINGS = ROOT / "fixtures" / "recordings"
-CORE = RECORDINGS / "gpu-cores" / "scatter.rel.nvcudmp.xz"
+CORE = RECORDINGS / "gpu_cores" / "scatter.rel.nvcudmp.xz"
 
 
 def run(*arguments: object, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:

@@ -18,7 +18,7 @@ from triage.knowledge import noise_lists
 from triage.model.crash import Crash, Fragment
 
 RECORDINGS = Path(__file__).resolve().parents[3] / "fixtures" / "recordings"
-FOLDERS = [RECORDINGS / "gpu", RECORDINGS / "gpu-cores"]
+FOLDERS = [RECORDINGS / "gpu", RECORDINGS / "gpu_cores"]
 if "CLAWTRIAGE_GPU_CORES" in os.environ:
     FOLDERS += [Path(name) for name in os.environ["CLAWTRIAGE_GPU_CORES"].split(os.pathsep)]
 

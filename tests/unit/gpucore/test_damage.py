@@ -14,7 +14,7 @@ from triage.errors import InputError
 from triage.gpucore.sections import Kind
 from triage.model.crash import Fragment
 
-NAME = "gpu-cores/scatter.rel"
+NAME = "gpu_cores/scatter.rel"
 LINES = b".debug_line"
 CELLS = (0, 1, 2, 7, 0xFF, 0xFFFF, 0xFFFF_FFFF, 1 << 31, 1 << 40, 1 << 62, (1 << 64) - 1)
 
@@ -148,7 +148,7 @@ class TestDrivers:
         assert found.errors[0].code == 14
 
     def test_without_line_tables(self, core, fragment_of):
-        found = fragment_of(core("gpu-cores/scatter.noline"))
+        found = fragment_of(core("gpu_cores/scatter.noline"))
         assert codes(found) == {"gpu-lines-missing"}
         assert [f.offset for f in found.threads[0].frames] == ["0x80", "0xc0", "0x90"]
 
@@ -173,7 +173,7 @@ class TestHostile:
         data = core(NAME)
         within(2, fragment_of, patched(data, "<Q", *((p + 32, size) for p in headers(data, kind))))
 
-    @pytest.mark.parametrize("name", [NAME, "gpu-cores/cluster.rel", "gpu/quant-iq2.rel"])
+    @pytest.mark.parametrize("name", [NAME, "gpu_cores/cluster.rel", "gpu/quant-iq2.rel"])
     def test_changes_at_random(self, core, fragment_of, name):
         data = core(name)
         at, count = table(data)
@@ -195,7 +195,7 @@ class TestHostile:
             within(2, fragment_of, bytes(changed[: len(data)]))
 
     def test_line_tables_changed_at_random(self, core, fragment_of):
-        data = core("gpu-cores/cluster.rel")
+        data = core("gpu_cores/cluster.rel")
         rng = random.Random(8)
         lines = [
             (offset + begin, size)
@@ -255,7 +255,7 @@ def test_reading_does_not_touch_memory(core, fragment_of):
 
     from triage.gpucore.fragment import read_gpu_core
 
-    data = core("gpu-cores/torch-copy")
+    data = core("gpu_cores/torch-copy")
     stream = Counting(data)
     read_gpu_core(stream, len(data), 0)
     assert stream.taken < 2 << 20 < 20 << 20 < len(data)
