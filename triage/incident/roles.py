@@ -28,13 +28,15 @@ def first_cause(crash: Crash) -> Crash:
 def with_roles(errors: Sequence[ErrorRecord]) -> tuple[ErrorRecord, ...]:
     """Return the errors, each that another one brought about as a consequence.
 
-    The only one that is left is the cause; where several are left, nothing tells them apart.
+    The only one that is left is the cause, unless it is of a kind that reports another one; where
+    several are left, nothing tells them apart.
     """
     roles = [error.role for error in errors]
     for beside in _ORDER:
         _demote(errors, roles, [r for r in consequence_rules() if r.beside == beside])
     left = [n for n, role in enumerate(roles) if role is not Role.CONSEQUENCE]
-    if len(left) == 1:
+    reports = [rule for rule in consequence_rules() if rule.beside in ("other", "earlier")]
+    if len(left) == 1 and _rule_for(errors[left[0]], reports) is None:
         roles[left[0]] = Role.CAUSE
     return tuple(
         error if error.role is role else replace(error, role=role)

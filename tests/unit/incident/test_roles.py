@@ -47,7 +47,6 @@ def role_beside(consequence: ErrorRecord, *others: ErrorRecord) -> Role:
             name="Exception",
             message="init failed. See stack trace for the root cause.",
         ),
-        error("xid", 9, code=45, name="Xid 45"),
     ],
     ids=lambda e: e.message or e.name,
 )
@@ -72,13 +71,14 @@ def test_some_are_consequences_even_alone(late: ErrorRecord) -> None:
             "python", 9, name="torch.distributed.elastic.multiprocessing.errors.ChildFailedError"
         ),
         error("xid", 9, code=43, name="Xid 43"),
+        error("xid", 9, code=45, name="Xid 45"),
     ],
     ids=lambda e: e.message or e.name,
 )
 def test_some_are_consequences_beside_a_cause(late: ErrorRecord) -> None:
     assert role_beside(late, RUNTIME) is Role.CONSEQUENCE
     assert with_roles([late, RUNTIME])[1].role is Role.CAUSE
-    assert with_roles([late])[0].role is not Role.CONSEQUENCE
+    assert with_roles([late])[0].role is Role.UNCLEAR, "it is no cause either"
 
 
 def test_consequences_do_not_make_each_other_so() -> None:
@@ -176,7 +176,8 @@ def test_roles_are_settled_at_once(errors: list[ErrorRecord]) -> None:
     assert [e.api for e in once] == [e.api for e in errors]
     causes = [e for e in once if e.role is Role.CAUSE]
     left = [e for e in once if e.role is not Role.CONSEQUENCE]
-    assert len(left) != 1 or causes == left
+    assert len(causes) <= 1
+    assert set(causes) <= set(left)
 
 
 @given(errors=RECORDS, seed=st.integers(0, 9))
