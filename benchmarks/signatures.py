@@ -22,7 +22,7 @@ LOG = ROOT / "fixtures/recordings/cpu/quant-q5_k_m-cuda/engine.log"
 SIGNATURES = 10_000
 FINGERPRINTS = 1_000_000
 RUNS = 41
-_NOUNS = ("tensor", "kernel", "stream", "cache", "batch", "layer", "buffer", "graph", "token", "slot")
+_NOUNS = ("tensor", "kernel", "stream", "cache", "batch", "layer", "buffer", "graph", "token")
 _VERBS = ("failed", "is missing", "was lost", "is too large", "cannot be mapped", "is not aligned")
 # As in the shipped packs: some ask for an error, some for a frame, some for a part of a line.
 _CONDITIONS = (
@@ -30,7 +30,7 @@ _CONDITIONS = (
     'frame.function = ["{noun}_step_{n}*", "run_{noun}_{n}"]',
     'log.line = "*{noun} {n} {verb}*"',
     'error.message = "*{noun}{n}*{verb}*"',
-    "error.api = \"cuda\"\nerror.code = {n}",
+    'error.api = "cuda"\nerror.code = {n}',
 )
 
 
@@ -49,7 +49,10 @@ def main() -> int:
         analyzers = {"shipped": few, "shipped + synthetic": many}
         report("analysis of a small log", {n: reading(a) for n, a in analyzers.items()})
         report("matching alone", {n: matching(a) for n, a in analyzers.items()})
-        report("opening the store", {"shipped": opening(None, ()), "+ synthetic": opening(big, (pack,))})
+        report(
+            "opening the store",
+            {"shipped": opening(None, ()), "+ synthetic": opening(big, (pack,))},
+        )
     return 0
 
 
@@ -93,7 +96,11 @@ def matching(analyzer: Analyzer) -> Callable[[], object]:
 
 def opening(db: Path | None, packs: tuple[Path, ...]) -> Callable[[], object]:
     """Return the opening of a store whose signatures are compiled."""
-    return lambda: Analyzer(Options(db=db, packs=packs)).store.close()
+
+    def run() -> None:
+        Analyzer(Options(db=db, packs=packs)).store.close()
+
+    return run
 
 
 def report(what: str, runs: dict[str, Callable[[], object]]) -> None:

@@ -28,6 +28,8 @@ from triage.model.crash import (
     Signal,
 )
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind, Trust, with_crashed
+from triage.overflow import overflow_signal
+from triage.repeats import without_repeats
 from triage.xids import with_roles
 
 MAX_THREADS = 2_048
@@ -63,12 +65,15 @@ def join(
     """
     lined_up = line_up(fragments, lines)
     fragments, other_models = without_other_models(lined_up.fragments)
+    fragments = without_repeats(fragments)
     found = [thread for f in fragments for thread in f.threads]
     threads = tuple(mark_noise(thread, noise) for thread in _bounded(found))
     crashed = crashed_thread(threads)
     threads = with_crashed(threads, crashed)
-    errors, environment = _errors(fragments), _environment(fragments)
-    signal = _signal(fragments)
+    signal, errors = _signal(fragments), _errors(fragments)
+    derived = None if signal else overflow_signal(threads, crashed, errors, _ENDS)
+    signal = derived[0] if derived else signal
+    environment = _environment(fragments)
     snapshot = not signal and not errors and any(f.snapshot for f in fragments)
     late = late_error(errors, environment, lined_up.lines)
     return Crash(
@@ -88,6 +93,7 @@ def join(
             *lined_up.warnings,
             *other_models,
             *_left_out(len(found)),
+            *(derived[1:] if derived else ()),
             *late_stack(errors, threads, environment, lined_up.lines),
         ),
     )

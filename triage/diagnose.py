@@ -17,11 +17,12 @@ from triage.signatures.facts import Facts
 from triage.signatures.match import Match, match_rule, match_signature
 from triage.signatures.placeholders import fill
 from triage.signatures.rule import EngineRule, Family, Rule, Signature
-from triage.text.mention import is_written
+from triage.text.mention import is_written, states_failure
 
 MAX_DIAGNOSES = 10
 _FAMILY_FLOOR = 0.5
 _OF_FAILURE = frozenset({"error", "frame", "log"})
+_SURE_WORDS = 0.7
 _LEVELS = tuple(Level)
 
 
@@ -70,7 +71,7 @@ def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
             next_evidence=next_evidence(crash, families.get(best.family)) if doubtful else (),
         )
     family, evidence = _family(diagnoses, facts, families)
-    if not crash.is_crash:
+    if not crash.is_crash and not (family and not crash.snapshot and _is_said(evidence)):
         return Diagnosed(verdict=Verdict.NO_CRASH, next_evidence=hang_evidence(crash))
     known = families.get(family) if family else None
     return Diagnosed(
@@ -144,6 +145,14 @@ def _tells_of_failure(evidence: Iterable[Evidence]) -> bool:
     Settings alone, however bad, are no crash.
     """
     return any(e.field == "log.line" and not is_written(e.text) for e in evidence)
+
+
+def _is_said(evidence: Sequence[Evidence]) -> bool:
+    """Tell whether a failure that no format knows is stated, by words that leave little doubt."""
+    return all(
+        e.field == "log.line" and e.weight >= _SURE_WORDS and states_failure(e.text)
+        for e in evidence
+    )
 
 
 def _diagnosis(match: Match, facts: Facts, families: Mapping[str, Family]) -> Diagnosis:

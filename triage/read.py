@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from triage.crash import join
+from triage.damage import with_damages
 from triage.errors import InputError
 from triage.incident.order import Piece, in_order
 from triage.intake.literals import Literals, looked_for, rows_of
@@ -27,6 +29,7 @@ from triage.text.line import NO_PREFIX, Line
 from triage.text.locate import runs
 from triage.text.mention import is_mention, quotes_first
 from triage.text.prefix import to_line
+from triage.text.quoted import Talk, talk_in
 from triage.text.renumber import renumbered
 from triage.text.streams import separate
 
@@ -262,7 +265,8 @@ def _read_format(
 
     if not text.has(form.anchors):
         return
-    lines = _without(text.lines, taken) if taken else text.lines
+    talk = text.talk(form.opens)
+    lines = _without(text.lines, taken, talk) if taken or talk else text.lines
     places = runs(lines, form.opens, before=form.before, after=form.after, reach=form.reach)
     for begin, end in places:
         part = lines[begin:end]
@@ -271,6 +275,7 @@ def _read_format(
         else:
             fragment = form.read(Region(tuple(part), *source))
         span = (min(line.number for line in part), max(line.number for line in part))
+        fragment = with_damages(fragment, part, at_end=end == len(lines))
         yield _with_origins(_without_mentions(replace(fragment, span=span), part), part)
 
 
@@ -325,9 +330,12 @@ def _joined(own: Origin | None, columns: Origin | None) -> Origin | None:
     return replace(joined, time=columns.time or own.time)
 
 
-def _without(lines: Sequence[Line], taken: set[int]) -> Sequence[Line]:
-    """Return the lines with those that are spoken for made empty, so that numbers stay."""
-    return [replace(line, text="") if line.number in taken else line for line in lines]
+def _without(lines: Sequence[Line], taken: set[int], talk: set[int]) -> Sequence[Line]:
+    """Return the lines with those that are spoken for, and rows of talk, made empty."""
+    return [
+        replace(line, text="") if line.number in taken or row in talk else line
+        for row, line in enumerate(lines)
+    ]
 
 
 class Text:
@@ -344,6 +352,17 @@ class Text:
     def has(self, literals: Iterable[str]) -> bool:
         """Tell whether any of some literals may be in the text."""
         return any(looked_for(literal) in self._places for literal in literals)
+
+    def talk(self, opens: re.Pattern[str]) -> set[int]:
+        """Return the rows that a pattern confirms for what they quote alone."""
+        lines = self.lines
+        return {
+            row for row, talk in self._talk if opens.match(lines[row].text) and talk.explains(opens)
+        }
+
+    @cached_property
+    def _talk(self) -> list[tuple[int, Talk]]:
+        return [(n, talk) for n, line in enumerate(self.lines) if (talk := talk_in(line.text))]
 
     def rows(self, beginnings: Mapping[bytes, Sequence[str]]) -> dict[int, set[str]]:
         """Return the rows in which literals are, in whatever case, and which may be in each.

@@ -66,18 +66,18 @@ def _check(fragment: Fragment, lines: int) -> None:
 
 
 def _escaped(text: str) -> str:
+    """Return a text as libFuzzer's dictionaries want it, byte by byte."""
     return "".join(
-        c if c.isascii() and c.isprintable() and c not in '"\\' else f"\\x{ord(c):02x}"
-        for c in text
-        if ord(c) < 0x80
+        chr(byte) if 0x20 <= byte < 0x7F and chr(byte) not in '"\\' else f"\\x{byte:02x}"
+        for byte in text.encode()
     )
 
 
 def _seeds(folder: Path, anchors: tuple[str, ...]) -> Path:
     """Copy what was recorded of a format, as far as it is small."""
     folder.mkdir(exist_ok=True)
-    for path in sorted((ROOT / "fixtures/recordings").rglob("*")):
-        if path.suffix in (".txt", ".log") and path.stat().st_size < 100_000:
+    for path in sorted((ROOT / "fixtures").rglob("*")):
+        if path.suffix in (".txt", ".log", ".stderr", ".out") and path.stat().st_size < 100_000:
             text = path.read_text(errors="replace")
             if any(anchor in text for anchor in anchors):
                 (folder / "-".join(path.parts[-2:])).write_text(text[:20_000])

@@ -215,6 +215,55 @@ def test_detect_engine() -> None:
     assert detect_engine(Crash(), known) is None
 
 
+def test_a_host_is_the_engine_and_not_what_is_inside_it() -> None:
+    def rule(name: str, *embeds: str) -> EngineRule:
+        when = [{"module": {"name": f"lib{name}*"}}]
+        table = {"id": name, "title": name, "rule": [{"weight": 0.9, "when": when}]}
+        return build_engine({**table, "embeds": list(embeds)})
+
+    known = Known([], programs=(rule("host", "fork"), rule("fork", "inner"), rule("other")))
+
+    def detected(module: str, named: str) -> tuple[str, str | None]:
+        crash = Crash(modules=(Module(name=module),), engine=Engine(name=named, version="b7"))
+        engine = detect_engine(crash, known)
+        assert engine is not None
+        return engine.name, engine.version
+
+    assert detected("libhost.so", "inner") == ("host", None)
+    assert detected("libother.so", "inner") == ("inner", "b7")
+    assert detected("libhost.so", "host") == ("host", "b7")
+    assert detected("libnothing.so", "inner") == ("inner", "b7")
+
+
+@pytest.mark.parametrize(
+    ("line", "weight", "family"),
+    [
+        ("ValueError: too many widgets", 0.7, "f"),
+        ("ValueError: too many widgets", 0.6, None),
+        ("INFO too many widgets were avoided", 0.9, None),
+        ("- ValueError: too many widgets", 0.9, None),
+    ],
+)
+def test_a_failure_that_is_stated_has_a_family(line, weight, family) -> None:
+    known = Known([], [_family("f", (weight, [{"log": {"line": "*too many widgets*"}}]))])
+    crash = Crash(lines=(LogLine(text=line, at=Position(line=9)),))
+    result = diagnose(crash, known)
+    assert result.family == family
+    assert result.verdict is (Verdict.UNKNOWN if family else Verdict.NO_CRASH)
+    assert diagnose(dataclasses.replace(crash, snapshot=True), known).family is None
+
+
+def test_a_line_that_quotes_a_failure_is_none() -> None:
+    rule = _signature("s", {"log": {"line": "*unknown widget*"}}, base=0.9)
+    for text in (
+        '    throw Error("unknown widget");',
+        "- fixed: unknown widget",
+        "| unknown widget |",
+    ):
+        line = LogLine(text=text, at=Position(line=9))
+        assert diagnose(Crash(lines=(line,)), Known([rule])).verdict is Verdict.NO_CRASH
+
+
 def _missing(crash: Crash) -> str:
     return "\n".join(diagnose(crash, Known([])).next_evidence)
 

@@ -175,6 +175,7 @@ def explain_command(signature_id: str, inputs: tuple[str, ...], packs: tuple[Pat
         verdict = f"matches: {explanation.level.value}, confidence {explanation.confidence:.2f}"
     else:
         verdict = f"does not match: {explanation.reason}"
+    click.echo(safe_line(f"= {explanation.arithmetic}"))
     click.echo(safe_line(f"{signature.id} {verdict}"))
 
 

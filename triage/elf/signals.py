@@ -26,6 +26,23 @@ SIGNALS: Final = {
     31: "SIGSYS",
 }
 
+BY_WORDS: Final = {
+    "Abort trap": "SIGABRT",
+    "Aborted": "SIGABRT",
+    "Arithmetic exception": "SIGFPE",
+    "Bad system call": "SIGSYS",
+    "Bus error": "SIGBUS",
+    "Floating point exception": "SIGFPE",
+    "Floating-point exception": "SIGFPE",
+    "Illegal instruction": "SIGILL",
+    "Killed": "SIGKILL",
+    "Segmentation fault": "SIGSEGV",
+    "Terminated": "SIGTERM",
+    "Trace/BPT trap": "SIGTRAP",
+    "Trace/breakpoint trap": "SIGTRAP",
+}
+"""Signals by the words that C libraries have for them, as shells and debuggers print them."""
+
 STOPPING: Final = frozenset({2, 18, 19, 20, 21, 22})
 """Signals with which debuggers stop a process, and for which the kernel writes no core dump."""
 

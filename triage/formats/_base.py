@@ -42,10 +42,13 @@ class Region:
 class Format:
     """One dialect of crash text.
 
-    `anchors` are literals of which every line of interest has one, for the search in big inputs.
-    `opens` confirms a line; a region runs from `before` lines before the first confirmed line to
-    `after` lines behind the last, over gaps of up to `reach` lines. `read` turns a region into a
-    fragment. Lines that a format in `yields_to` has claimed are not shown to this one.
+    `anchors` are literals for the search in big inputs: a text without any of them is not shown to
+    the format, and of a big one only what is near a line with one is kept. The lines that begin a
+    region have one; a line that `opens` confirms further down, such as a frame with a number of
+    two digits, need not. `opens` confirms a line; a region runs from `before` lines before the
+    first confirmed line to `after` lines behind the last, over gaps of up to `reach` lines. `read`
+    turns a region into a fragment. Lines that a format in `yields_to` has claimed are not shown to
+    this one.
     """
 
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from triage.elf.signals import NUMBERS
+from triage.elf.signals import BY_WORDS, NUMBERS
 from triage.formats._base import named_signal
 from triage.model.crash import Signal
 from triage.model.position import Position
@@ -30,19 +30,6 @@ _NUMBERS: Final = {
     16: "SIGURG",
     30: "SIGUSR1",
     31: "SIGUSR2",
-}
-_WORDS: Final = {
-    "Abort trap": "SIGABRT",
-    "Aborted": "SIGABRT",
-    "Bus error": "SIGBUS",
-    "Floating point exception": "SIGFPE",
-    "Illegal instruction": "SIGILL",
-    "Killed": "SIGKILL",
-    "Segmentation fault": "SIGSEGV",
-    "Terminated": "SIGTERM",
-    "Trace/BPT trap": "SIGTRAP",
-    "Trace/breakpoint trap": "SIGTRAP",
-    "Bad system call": "SIGSYS",
 }
 
 
@@ -87,4 +74,4 @@ def signal_by_number(number: int) -> str | None:
 
 def signal_by_words(text: str) -> str | None:
     """Return the signal that a text describes as the shell does, such as `Abort trap: 6`."""
-    return next((name for words, name in _WORDS.items() if words in text), None)
+    return next((name for words, name in BY_WORDS.items() if words in text), None)

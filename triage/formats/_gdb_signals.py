@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from triage.elf.signals import SIGNALS, code_name, has_fault_address
+from triage.elf.signals import BY_WORDS, SIGNALS, code_name, has_fault_address
 from triage.formats._base import named_signal
 from triage.model.crash import Signal
 from triage.model.position import Position
@@ -27,19 +27,7 @@ QUIET: Final = frozenset(
 )
 """Signals that stop a program in the debugger and are no crash."""
 
-_WORDS: Final = {
-    "Illegal instruction": "SIGILL",
-    "Trace/breakpoint trap": "SIGTRAP",
-    "Aborted": "SIGABRT",
-    "Bus error": "SIGBUS",
-    "Arithmetic exception": "SIGFPE",
-    "Floating point exception": "SIGFPE",
-    "Killed": "SIGKILL",
-    "Segmentation fault": "SIGSEGV",
-    "Bad system call": "SIGSYS",
-    "Terminated": "SIGTERM",
-    "Quit": "SIGQUIT",
-}
+_WORDS: Final = {**BY_WORDS, "Quit": "SIGQUIT"}
 
 _LWP = late(r"\bLWP (\d{1,10})")
 _DECIMAL = late(r"Thread (\d{1,10})(?:\.(0x[0-9a-fA-F]{1,8}|\d{1,10}))?(?=[ ):]|$)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from triage.elf.signals import BY_WORDS
 from triage.formats._base import named_signal
 from triage.model.crash import ErrorRecord, Fragment, Role, Signal
 from triage.model.position import Position
@@ -19,16 +20,6 @@ MAX_MESSAGE_LINES = 40
 
 SYNTAX_ERRORS = ("SyntaxError", "IndentationError", "TabError")
 
-_SIGNAL_WORDS = {
-    "Segmentation fault": "SIGSEGV",
-    "Aborted": "SIGABRT",
-    "Killed": "SIGKILL",
-    "Bus error": "SIGBUS",
-    "Illegal instruction": "SIGILL",
-    "Floating point exception": "SIGFPE",
-    "Floating-point exception": "SIGFPE",
-    "Terminated": "SIGTERM",
-}
 _CHILD_SIGNAL = late(
     r"died with <Signals\.(SIG[A-Z]{2,8}): |terminated with signal (SIG[A-Z]{2,8})\b"
     r"|killed by signal: (Segmentation fault|Aborted|Killed|Bus error|Illegal instruction"
@@ -223,10 +214,10 @@ class Tracebacks:
     def _note_signal(self, message: str, at: Position) -> None:
         match = _CHILD_SIGNAL.search(message[:2000])
         if match and self.signal is None:
-            name = match[1] or match[2] or _SIGNAL_WORDS[match[3]]
+            name = match[1] or match[2] or BY_WORDS[match[3]]
             self.signal = named_signal(name, at)
 
 
 def fatal_signal(words: str) -> str | None:
     """Return the signal of what faulthandler calls a fatal error, None for other ends."""
-    return _SIGNAL_WORDS.get(words)
+    return BY_WORDS.get(words)

@@ -9,20 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from triage.elf.signals import SIGNALS, code_name, has_fault_address
+from triage.elf.signals import BY_WORDS, SIGNALS, code_name, has_fault_address
 from triage.formats._base import Format, Item, Region, named_signal, reading
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import Fragment, Signal
 from triage.model.stack import Frame, Thread, Trust, trust_of, with_crashed
 from triage.text.late import late
 
-_WORDS = {
-    "Segmentation fault": "SIGSEGV",
-    "Aborted": "SIGABRT",
-    "Bus error": "SIGBUS",
-    "Illegal instruction": "SIGILL",
-    "Floating point exception": "SIGFPE",
-}
 _GAP = 4  # lines of other writers between two frames
 _NEAR = 12  # lines between a handler's words and its stack
 
@@ -209,7 +202,7 @@ def _handler(state: _State, item: Item) -> None:
 
 def _dump(state: _State, item: Item) -> None:
     words = item.fields["dump"]
-    name = _WORDS.get(words) or SIGNALS.get(int(words.rpartition(" ")[2]), "")
+    name = BY_WORDS.get(words) or SIGNALS.get(int(words.rpartition(" ")[2]), "")
     if name and any("Register dump" in line for line in item.rest):
         state.signals.append(named_signal(name, item.at))
 
@@ -224,7 +217,7 @@ def _trap(state: _State, item: Item) -> None:
 def _caught(state: _State, item: Item) -> None:
     """Note what a home-made handler says; it counts where a stack follows."""
     fields = item.fields
-    name = fields.get("caught_name") or _WORDS.get(fields.get("caught_words", ""))
+    name = fields.get("caught_name") or BY_WORDS.get(fields.get("caught_words", ""))
     name = name or SIGNALS.get(int(fields.get("caught") or 0))
     if name:
         state.maybe = (item.at.line or 0, named_signal(name, item.at))

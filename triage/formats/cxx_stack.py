@@ -9,19 +9,13 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field, replace
 
+from triage.elf.signals import BY_WORDS
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._stacks import MAX_FRAMES
 from triage.model.crash import Fragment, Signal
 from triage.model.stack import Frame, Thread, Trust, trust_of, with_crashed
 from triage.text.late import late
 
-_SIGNALS = {
-    "Segmentation fault": "SIGSEGV",
-    "Aborted": "SIGABRT",
-    "Bus error": "SIGBUS",
-    "Illegal instruction": "SIGILL",
-    "Floating point exception": "SIGFPE",
-}
 _CODES = {
     "Address not mapped to object": "SEGV_MAPERR",
     "Invalid permissions for mapped object": "SEGV_ACCERR",
@@ -131,35 +125,22 @@ def _object(state: _State, item: Item) -> None:
 
 
 def _source(state: _State, item: Item) -> None:
-    fields = item.fields
+    """Read a function by its place in the source, or one that was inlined into it."""
+    fields, inlined = item.fields, item.kind == "inliner"
+    printed = fields.get("i_index" if inlined else "s_index")
+    if printed is None and not state.frames:
+        return
     frame = Frame(
         index=0,
-        function=_name(fields["s_function"]),
-        file=fields["source"],
-        line=number(fields["s_line"]) or None,
+        function=_name(fields["i_function" if inlined else "s_function"]),
+        file=fields["inliner" if inlined else "source"],
+        line=number(fields["i_line" if inlined else "s_line"]) or None,
         address=fields.get("s_address"),
+        inlined=inlined,
         trust=Trust.DEBUG_INFO,
         at=item.at,
     )
-    if fields.get("s_index") is None and not state.frames:
-        return
-    _backward(state, item, fields.get("s_index"), frame)
-
-
-def _inliner(state: _State, item: Item) -> None:
-    fields = item.fields
-    frame = Frame(
-        index=0,
-        function=_name(fields["i_function"]),
-        file=fields["inliner"],
-        line=number(fields["i_line"]) or None,
-        inlined=True,
-        trust=Trust.DEBUG_INFO,
-        at=item.at,
-    )
-    if fields.get("i_index") is None and not state.frames:
-        return
-    _backward(state, item, fields.get("i_index"), frame)
+    _backward(state, item, printed, frame)
 
 
 def _boost(state: _State, item: Item) -> None:
@@ -247,7 +228,7 @@ def _cause(state: _State, item: Item) -> None:
     if state.signal is None and (state.frames or state.threads):
         at = fields.get("cause_at")
         signal = named_signal(
-            _SIGNALS[fields["cause"]], item.at, fault_address="0x0" if at == "(nil)" else at
+            BY_WORDS[fields["cause"]], item.at, fault_address="0x0" if at == "(nil)" else at
         )
         state.signal = replace(signal, code=_CODES.get(fields["how"]))
 
@@ -261,7 +242,7 @@ _HANDLERS = {
     "backward_heading": _backward_heading,
     "object": _object,
     "source": _source,
-    "inliner": _inliner,
+    "inliner": _source,
     "boost": _boost,
     "msvc": _msvc,
     "cause": _cause,

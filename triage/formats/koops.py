@@ -2,12 +2,13 @@
 
 What is odd about it: the function that failed is named by a register (`RIP`, `PC is at`, `NIP`)
 and not by the trace, which begins at its caller on some machines and repeats it on others; a line
-that ends in `?` marks is a guess; and one report holds stacks of other tasks, or of other times,
-that explain the failure but did not fail.
+that ends in `?` marks is a guess; one report holds stacks of other tasks, or of other times, that
+explain the failure but did not fail; and mail programs have wrapped or cut many a report.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from triage.formats._base import Format, Item, Region, number, reading
@@ -18,7 +19,8 @@ from triage.text.late import late
 from triage.text.line import Line
 
 _STAMP = (
-    r"(?:> ?){0,2}(?:<\d{1,3}>)?(?:[^\n]{0,100}?\bkernel: ?)?(?:<\d{1,3}>)?"
+    r"(?:[ \t]{1,40}(?=[\[<>]))?(?:> ?){0,2}(?:<\d{1,3}>)?(?:[^\n]{0,100}?\bkernel: ?)?"
+    r"(?:<\d{1,3}>)?"
     r"(?:\[(?: {0,8}\+?\d{1,9}\.\d{1,9}(?:,\d{1,3})?"
     r"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\])?"
     r"(?:[ \t]{0,2}\[ {0,8}[TC]\d{1,8}\])?(?: c\d{1,3} {1,8}\d{1,8}(?= ))?"
@@ -43,13 +45,21 @@ _OPENS = late(
     r"|[\w ,-]{4,80}: [0-9a-f]{4} \[#\d|UBSAN: |unreferenced object 0x"
     r"|[^\n]{0,60}page allocation failure|Watchdog detected hard LOCKUP"
     r"|\(?\[<(?:0x)?[0-9a-fA-F]{8,16}>\] {0,2}(?:\? )?\(?[\w.$]{1,300}[+)]"
-    r"|PID: \d{1,10} {1,10}TASK: [0-9a-f]{8,16} )"
+    r"|PID: \d{1,10} {1,10}TASK: [0-9a-f]{8,16} "
+    r"|(?:\? )?[A-Za-z_][\w.$]{0,300}\+0x[0-9a-f]{1,8}/0x[0-9a-f]{1,8}(?: \[[^\]\n]{1,120}\])?"
+    r"[ \t]{0,20}$)"
 )
+_WRAPPED = late(
+    r"(?:[^\n]{0,400}\) from |(?:<\w{1,8}> {1,8})?"
+    r"|[A-Z]{2,4}:? {1,2}(?:[0-9a-f]{4}:)?(?:\[<[0-9a-f]{8,16}>\] {1,4})?)"
+    r"\[<(?:0x)?[0-9a-fA-F]{8,16}>\][ \t]{0,4}$"
+)
+_NEXT = late(r"(?:\? )?\(?[\w.$]{1,300}\+0x[0-9a-fA-F]{1,16}/0x")
 
 
 def _read(region: Region) -> Fragment:
     oops = Oops()
-    source = reading(replace(region, lines=tuple(map(_plain, region.lines))), "koops")
+    source = reading(replace(region, lines=_unwrapped(map(_plain, region.lines))), "koops")
     for item in source.items():
         _take(oops, item)
         if item.rest and oops.open is not None and oops.open.lost:
@@ -69,6 +79,18 @@ def _plain(line: Line) -> Line:
     """Return a line without what stands before the kernel's words."""
     stamp = _STAMPED.match(line.text)
     return replace(line, text=line.text[stamp.end() :]) if stamp else line
+
+
+def _unwrapped(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """Return the lines, an address at a line's end with the function that belongs to it."""
+    found: list[Line] = []
+    for line in lines:
+        if found and _NEXT.match(line.text) and _WRAPPED.match(found[-1].text):
+            found[-1] = replace(found[-1], text=f"{found[-1].text.rstrip()} {line.text}")
+            found.append(replace(line, text=""))
+        else:
+            found.append(line)
+    return tuple(found)
 
 
 def _take(oops: Oops, item: Item) -> None:
@@ -125,7 +147,7 @@ def _process(oops: Oops, item: Item) -> None:
         oops.open.pid, oops.open.name = oops.pid, oops.name
 
 
-_IN_A_STACK = ("ppc_interrupt", "old", "bare", "hex_only", "source")
+_IN_A_STACK = ("ppc_interrupt", "old", "hex_only", "source")
 """Lines that are frames only where a stack was announced."""
 
 
@@ -133,6 +155,8 @@ def _frames(oops: Oops, item: Item) -> None:
     """Take the frames of a line."""
     if oops.open is None and item.kind in _IN_A_STACK:
         return
+    if oops.open is None and item.kind == "bare":
+        oops.begin(item.at, aside=True)  # a place that a report names above its stack
     if item.kind in ("arm", "arm_from"):
         callee, caller = frames_of(item)
         oops.add_caller(callee, caller)
@@ -175,6 +199,7 @@ FORMAT = Format(
         " TASK: ",
         "hard LOCKUP",
         "page allocation failure",
+        "/0x",
     ),
     opens=_OPENS,
     read=_read,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from triage.elf.signals import NUMBERS
+from triage.elf.signals import BY_WORDS, NUMBERS
 from triage.formats._base import (
     Format,
     Item,
@@ -22,21 +22,11 @@ from triage.formats._base import (
 from triage.model.crash import ErrorRecord, Fragment, Signal
 from triage.text.late import late
 
-_WORDS = {
+_WORDS = {words.lower(): name for words, name in BY_WORDS.items() if name != "SIGTERM"} | {
     "abort": "SIGABRT",
-    "aborted": "SIGABRT",
     "iot instruction": "SIGABRT",
-    "abort trap": "SIGABRT",
-    "segmentation fault": "SIGSEGV",
-    "bus error": "SIGBUS",
-    "illegal instruction": "SIGILL",
     "illegal hardware instruction": "SIGILL",
-    "floating point exception": "SIGFPE",
-    "killed": "SIGKILL",
-    "trace/breakpoint trap": "SIGTRAP",
-    "trace/bpt trap": "SIGTRAP",
     "trace trap": "SIGTRAP",
-    "bad system call": "SIGSYS",
 }
 _LOCAL = {
     "SIGSEGV": (

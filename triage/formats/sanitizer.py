@@ -243,13 +243,14 @@ def _frame(state: _State, item: Item) -> bool:
 def _belongs(state: _State, printed: int, parts: Symbolized) -> bool:
     """Tell whether a numbered line is a frame of a sanitizer's stack.
 
-    An address is enough below a heading; a stack that nothing announces has to be complete.
+    An address is enough below a heading; of a stack that nothing announces each frame has to be
+    complete.
     """
     if state.last is not None and printed in (state.last, state.last + 1):
         return printed == state.last + 1 or state.inlined or printed == 0
     if parts.address and (state.errors or (state.last is not None and printed > state.last)):
         return True
-    if parts.address and printed == 0 and (parts.line or parts.offset):
+    if parts.address and state.last is None and (parts.line or parts.offset):
         return True
     return printed == 0 and state.open
 
@@ -283,7 +284,7 @@ FORMAT = Format(
         "Sanitizer failed to ",
         "ubsan: ",
         "GWP-ASan detected",
-        "#0 0x",
+        *(f"#{n} 0x" for n in range(10)),
         "INITED",
         "corp: ",
         "exec/s",
@@ -300,7 +301,7 @@ FORMAT = Format(
         r"|#\d{1,12}[ \t]{1,4}(?:INITED|READ|NEW(?:_FUNC)?|REDUCE|RELOAD|pulse|DONE|BINGO"
         r"|MIN\d{0,2})[ \t]{1,8}(?:cov|ft|units|corp|exec/s|rss|lim)[: ]"
         r"|ubsan: [a-z][a-z-]{2,60}(?: by 0x[0-9a-fA-F]{1,16})?$"
-        r"|[^\n#]{0,100}#0 0x[0-9a-fA-F]{1,16} in (?![^\n]*\) (?:at|from) \S)"
+        r"|[^\n#]{0,100}#\d 0x[0-9a-fA-F]{1,16} in (?![^\n]*\) (?:at|from) \S)"
         r"[^\n]*(?::\d{1,9}(?::\d{1,6})?|\+0x[0-9a-fA-F]{1,16}\)(?: \(BuildId: [0-9a-f]{1,64}\))?)$"
     ),
     read=_read,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from triage.elf.signals import SIGNALS
+from triage.elf.signals import BY_WORDS, SIGNALS
 from triage.formats._base import Format, Item, Region, named_signal, reading
 from triage.formats._stacks import Stacks
 from triage.model.crash import Fragment, Signal
@@ -16,14 +16,7 @@ from triage.model.position import Position
 from triage.model.stack import Frame, Trust
 from triage.text.late import late
 
-_WHY: Final = {
-    "Aborted": "SIGABRT",
-    "Bus error": "SIGBUS",
-    "Floating point exception": "SIGFPE",
-    "Illegal instruction": "SIGILL",
-    "Segmentation fault": "SIGSEGV",
-    "System trap": "SIGTRAP",
-}
+_WHY: Final = {**BY_WORDS, "System trap": "SIGTRAP"}
 _BAD_POINTER: Final = "Bad pointer dereference"
 _ANY_SYSTEM: Final = {7: "SIGBUS", 10: "SIGBUS"}  # Linux's number and Apple's
 _IN_MODULE = late(r" in (?P<module>\S[^\n]*?)(?: at (?P<place>\S[^\n]*))?$")

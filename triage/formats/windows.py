@@ -274,7 +274,7 @@ FORMAT = Format(
         "EXCEPTION_CODE",
         "ERROR_CODE: ",
         " - code ",
-        "STACK_TEXT: ",
+        "STACK_TEXT:",
         "Child-SP",
         "ChildEBP",
         "# Call Site",
@@ -300,7 +300,7 @@ FORMAT = Format(
         r"|[^\n]{0,20}?\([0-9a-f]{1,8}\.[0-9a-f]{1,8}\): [^\n]{2,160}? - code [0-9a-f]{8}"
         r"|(?:EXCEPTION_CODE|ERROR_CODE|EXCEPTION_CODE_STR): {1,4}(?:\(NTSTATUS\) )?"
         r"(?:0x)?[0-9a-fA-F]{8}"
-        r"|STACK_TEXT: |[ \t]{0,4}# +(?:Child-?SP|Call Site|ChildEBP)|[ \t]{0,4}Child-?SP +RetAddr"
+        r"|STACK_TEXT:|[ \t]{0,4}# +(?:Child-?SP|Call Site|ChildEBP)|[ \t]{0,4}Child-?SP +RetAddr"
         r"|[ \t]{0,4}ChildEBP +RetAddr"
         r"|[ .#]{0,3}\d{1,5}  ?Id: [0-9a-f]{1,8}\.[0-9a-f]{1,8} Suspend: "
         r"|BugCheck [0-9A-F]{1,8}, \{|BUGCHECK_CODE: "

@@ -32,7 +32,10 @@ _SAMPLE, _ORDINARY = 4096, 32  # bytes looked at, and bytes of a line that is no
 
 @dataclass(slots=True)
 class Scan:
-    """The lines that were kept, as (number, bytes) in order, and what was seen of the rest."""
+    """The lines that were kept, as (number, bytes) in order, and what was seen of the rest.
+
+    `line_end` is what parts the lines: a carriage return in a text without any other line end.
+    """
 
     lines: list[tuple[int, bytes]] = field(default_factory=list)
     total_lines: int = 0
@@ -40,6 +43,7 @@ class Scan:
     left_out: int = 0
     cut: bool = False
     full: bool = False
+    line_end: bytes = b"\n"
 
 
 def scan(stream: BinaryIO, anchors: Callable[[], Literals], *, limit: int) -> Scan:
@@ -49,10 +53,11 @@ def scan(stream: BinaryIO, anchors: Callable[[], Literals], *, limit: int) -> Sc
     """
     first = _read(stream, min(WHOLE, limit) + 1)
     if len(first) <= WHOLE and len(first) <= limit and first.count(b"\n") <= WHOLE_LINES:
-        lines = first.split(b"\n")
+        line_end = b"\r" if b"\n" not in first and b"\r" in first else b"\n"
+        lines = first.split(line_end)
         if lines and not lines[-1]:
             lines.pop()
-        return Scan(list(enumerate(lines, 1)), len(lines), len(first))
+        return Scan(list(enumerate(lines, 1)), len(lines), len(first), line_end=line_end)
     return _scan_big(first, stream, anchors(), limit)
 
 

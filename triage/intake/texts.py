@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, pairwise
 from typing import BinaryIO
@@ -15,11 +15,13 @@ from triage.intake.scan import Scan, scan
 from triage.intake.transcode import Transcoded
 from triage.model.crash import ReportWarning
 from triage.text.decode import MAX_LINE, clean, detect_encoding, to_text
+from triage.text.fold import folded
 from triage.text.line import NO_PREFIX, Line
 from triage.text.prefix import merged_writers, split_record, to_line
 
 Anchors = Callable[[], Literals]
 _HASHED = 64 << 20
+_FOLDED = MAX_LINE // 2
 _LOOKED_AT = 1_000  # lines that tell whether a text is quoted
 
 
@@ -35,7 +37,7 @@ def load_text(source: Source, head: bytes, anchors: Anchors, limit: int) -> Load
         warnings.append(source.warning("input-empty", f"{source.name} is empty"))
     lines = tuple(_to_lines(found, mark))
     warnings += _merged(lines, source)
-    if any(len(raw) > MAX_LINE for _, raw in found.lines):
+    if any(len(raw) > MAX_LINE for _, raw in _folded(found.lines)):
         warnings.append(
             source.warning("line-cut", f"lines longer than {MAX_LINE} characters were cut")
         )
@@ -56,19 +58,25 @@ def _to_lines(found: Scan, mark: int) -> list[Line]:
     lines: list[Line] = []
     previous = 0
     margin = _margin(found)
-    for number, raw in found.lines:
+    for number, raw in _folded(found.lines):
         data = raw[mark:] if number == 1 and mark else raw
         if len(data) > MAX_LINE:
             data = _last_drawn(data)
         text = clean(to_text(data[: MAX_LINE + 64], "utf-8"))[:MAX_LINE].rstrip()
         text = text.removeprefix(margin) if margin else text
-        cut_off = number != previous + 1
+        cut_off = number not in (previous, previous + 1)
         for part in (part for row in split_record(text) for part in merged_writers(row) or [""]):
             line = to_line(number, part)
             lines.append(replace(line, cut_off=True) if cut_off else line)
             cut_off = False
         previous = number
     return lines
+
+
+def _folded(lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    for number, raw in lines:
+        for part in folded(raw, _FOLDED) if len(raw) > MAX_LINE else (raw,):
+            yield number, part
 
 
 def _margin(found: Scan) -> str:
@@ -105,7 +113,7 @@ def _digest(found: Scan) -> str | None:
     """Return the hash of the text; None where a part of it was left out."""
     if found.left_out or found.cut or found.total_bytes > _HASHED:
         return None
-    digest = hashlib.sha256(b"\n".join(raw for _, raw in found.lines))
+    digest = hashlib.sha256(found.line_end.join(raw for _, raw in found.lines))
     if found.lines and found.total_bytes == sum(len(raw) + 1 for _, raw in found.lines):
-        digest.update(b"\n")
+        digest.update(found.line_end)
     return digest.hexdigest()

@@ -1,12 +1,15 @@
 """Loads Lark grammars from `grammars/` and keeps them compiled in the user's cache folder.
 
 The parser is LALR with the contextual lexer. Terminals may hold named groups: a token is taken
-apart by the very pattern that its grammar gives, so nothing about a line is written down twice.
+apart by the very pattern that its grammar gives, so nothing about a line is written down twice. In
+a pattern `{{NAME}}` stands for a word of the vocabulary in `grammars/common/words.lark` that the
+grammar imports by name; Lark itself could not put one inside of a named group.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,9 @@ _OPTIONS: dict[str, Any] = {
     "propagate_positions": False,
     "keep_all_tokens": False,
 }
+_IMPORT = re.compile(r"^%import \.common\.words \((?P<names>[A-Z_, ]{1,1000})\)$", re.MULTILINE)
+_WORD = re.compile(r"\{\{(?P<name>[A-Z_]{1,40})\}\}")
+_DEFINITION = re.compile(r"^(?P<name>[A-Z_]{1,40}): /(?P<pattern>.*)/$", re.MULTILINE)
 _FORM = 1  # raise when the compiled form changes for a reason that the key does not hold
 
 
@@ -74,9 +80,28 @@ def load_grammar(name: str) -> Grammar:
 
 def _build(path: Path, text: str, folder: Path) -> Lark:
     try:
+        text = _with_words(text, folder)
         return Lark(text, import_paths=[str(folder)], source_path=str(path), **_OPTIONS)
-    except lark.exceptions.LarkError as error:
+    except (lark.exceptions.LarkError, GrammarError) as error:
         raise GrammarError(f"{path}: {error}") from error
+
+
+def _with_words(text: str, folder: Path) -> str:
+    """Return a grammar with the words of the vocabulary put in."""
+    imported = {name.strip() for m in _IMPORT.finditer(text) for name in m["names"].split(",")}
+    used = {match["name"] for match in _WORD.finditer(text)}
+    if imported != used:
+        names = ", ".join(sorted(imported ^ used))
+        raise GrammarError(
+            f"words that are imported and not used, or used and not imported: {names}"
+        )
+    if not used:
+        return text
+    vocabulary = (folder / "common" / "words.lark").read_text(encoding="utf-8")
+    words = {match["name"]: match["pattern"] for match in _DEFINITION.finditer(vocabulary)}
+    if unknown := used - words.keys():
+        raise GrammarError(f"no such words: {', '.join(sorted(unknown))}")
+    return _WORD.sub(lambda match: words[match["name"]], _IMPORT.sub("", text))
 
 
 def _key(folder: Path, text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from triage.model.diagnosis import Action, Check, Level, Remedy, StepStatus, Step
+from triage.model.diagnosis import Action, Check, Level, Remedy, Step, StepStatus
 from triage.signatures.fields import FieldType, Op, find_field
 from triage.signatures.rule import (
     Advice,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from triage.signatures.literal import MIN_LITERAL, value_literal
 from triage.signatures.build import ANY, COMPARISONS, build_tests, is_setting
 from triage.signatures.fields import (
     OPERATORS,
@@ -16,6 +15,7 @@ from triage.signatures.fields import (
     fields_of,
     find_field,
 )
+from triage.signatures.literal import MIN_LITERAL, value_literal
 from triage.signatures.problems import Problems, names
 from triage.signatures.regex import regex_problem
 from triage.text.version import parse_range

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import islice
@@ -46,11 +46,13 @@ class Outcome:
 class Explanation:
     """Every condition of a signature on one crash, and what comes of it.
 
-    `level` is None where the signature does not match; `reason` then says why.
+    `level` is None where the signature does not match; `reason` then says why. `arithmetic` is how
+    the confidence comes about.
     """
 
     outcomes: tuple[Outcome, ...]
     confidence: float
+    arithmetic: str
     level: Level | None = None
     reason: str | None = None
 
@@ -68,7 +70,27 @@ def explain(signature: Signature, facts: Facts) -> Explanation:
     level = None if reason else level_of(confidence, signature.level)
     if level is None and reason is None:
         reason = f"the confidence of {confidence:.2f} is below that of a hint"
-    return Explanation(outcomes=outcomes, confidence=confidence, level=level, reason=reason)
+    return Explanation(
+        outcomes=outcomes,
+        confidence=confidence,
+        arithmetic=_arithmetic(signature, held),
+        level=level,
+        reason=reason,
+    )
+
+
+def _arithmetic(signature: Signature, held: Sequence[tuple[str, Evidence]]) -> str:
+    """Return the base and what each support and contradiction makes of it."""
+    supports = [e.weight for part, e in held if part == "supports"]
+    against = [e for part, e in held if part == "against"]
+    parts = [f"base {signature.base:g}"]
+    for n, weight in enumerate(supports, 1):
+        so_far = confidence_of(signature.base, supports[:n], ())
+        parts.append(f"+{weight:g} of the doubt = {so_far:.2f}")
+    for n, evidence in enumerate(against, 1):
+        so_far = confidence_of(signature.base, supports, against[:n])
+        parts.append(f"-{evidence.weight:g} of it = {so_far:.2f}")
+    return "; ".join(parts) + f"; at most {signature.level.value}"
 
 
 def _outcomes(signature: Signature, facts: Facts) -> Iterator[Outcome]:

@@ -175,8 +175,8 @@ def pieces_of(word: str) -> tuple[str, ...]:
 
     So what is chosen of a word is chosen of every longer word that it is in.
     """
-    pieces = [word[n : n + ENDS] for n in range(len(word) - ENDS + 1)]
-    return tuple(f"~{piece}" for piece in pieces if crc32(piece.encode("utf-8", "replace")) & 3 == 0)
+    pieces = (word[n : n + ENDS] for n in range(len(word) - ENDS + 1))
+    return tuple(f"~{piece}" for piece in pieces if crc32(piece.encode(errors="replace")) % 4 == 0)
 
 
 def _known(source: object, kind: str) -> dict[str, Value]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from triage.model.crash import Crash
+from triage.model.diagnosis import StepStatus
 from triage.signatures.anchors import signature_anchors
 from triage.signatures.facts import Facts
 from triage.signatures.fields import Op
@@ -16,6 +17,8 @@ from triage.signatures.literal import MIN_LITERAL, value_literal
 from triage.signatures.match import confidence_of, level_of, match_signature
 from triage.signatures.problems import nearest
 from triage.signatures.rule import Example, Pack, Signature, plain_conditions
+
+_SOURCED = (StepStatus.CONFIRMED, StepStatus.MERGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,45 +38,68 @@ def lint(pack: Pack, examples: Sequence[ReadExample], chosen: Iterable[str]) -> 
     wanted = frozenset(chosen)
     mine = [s for s in pack.signatures if s.id in wanted]
     found = [problem for s in mine for problem in _alone(s, pack)]
+    found += _twins(pack, wanted)
     found += _anchors(mine, examples)
     found += _overlaps(pack, examples, wanted)
     return [f"{pack.where.get(f'signature {i}', i)}: {text}" for i, text in found]
 
 
 def _alone(signature: Signature, pack: Pack) -> Iterator[tuple[str, str]]:
-    own = signature.id
-    families = {family.id for family in pack.families}
-    if signature.family not in families:
-        near = nearest(signature.family, families)
-        hint = f"did you mean {near!r}?" if near else f"write families/{signature.family}.toml"
-        yield own, f"family: there is no family {signature.family!r}; {hint}"
+    for text in (*_names(signature, pack), *_examples(signature), *_claims(signature)):
+        yield signature.id, text
+
+
+def _names(signature: Signature, pack: Pack) -> Iterator[str]:
+    """Yield what a signature names and nobody has."""
+    engines = {e.id for e in pack.engines} | {inner for e in pack.engines for inner in e.embeds}
+    asked = (
+        ("family", {f.id for f in pack.families}, (signature.family,), "write families/{}.toml"),
+        ("engine", engines, signature.engines, "write engines/{}.toml"),
+        ("also", {s.id for s in pack.signatures}, signature.also, "remove it"),
+    )
+    for key, known, names, way_out in asked:
+        for name in names:
+            if name not in known:
+                near = nearest(name, known)
+                hint = f"did you mean {near!r}?" if near else way_out.format(name)
+                kind = "signature" if key == "also" else key
+                yield f"{key}: there is no {kind} {name!r}; {hint}"
+
+
+def _examples(signature: Signature) -> Iterator[str]:
     for expect, matches in (("match", True), ("no-match", False)):
         if not any(e.matches is matches for e in signature.examples):
-            yield own, f"example: none with expect = {expect!r}; add one"
-    engines = {e.id for e in pack.engines} | {inner for e in pack.engines for inner in e.embeds}
-    for name in signature.engines:
-        if name not in engines:
-            near = nearest(name, engines)
-            hint = f"did you mean {near!r}?" if near else f"write engines/{name}.toml"
-            yield own, f"engine: there is no engine {name!r}; {hint}"
-    ids = {s.id for s in pack.signatures}
-    for other in signature.also:
-        if other not in ids:
-            near = nearest(other, ids)
-            hint = f"did you mean {near!r}?" if near else "remove it"
-            yield own, f"also: there is no signature {other!r}; {hint}"
+            yield f"example: none with expect = {expect!r}; add one"
     names = [e.name for e in signature.examples]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield own, f"example: two are called {name!r}; rename one"
+        yield f"example: two are called {name!r}; rename one"
+
+
+def _claims(signature: Signature) -> Iterator[str]:
+    """Yield what a signature says without saying why it may."""
     best = confidence_of(signature.base, [w.weight for w in signature.supports], ())
     if level_of(best, signature.level) is not signature.level:
-        text = (
+        yield (
             f"level: {signature.level.value!r} is never reached, the confidence goes up to "
             f"{best:.2f}; raise base, add [[supports]], or lower the level"
         )
-        yield own, text
     if not signature.sources:
-        yield own, "sources: none; say where this is known from"
+        yield "sources: none; say where this is known from"
+    for step in signature.remedy.steps if signature.remedy else ():
+        if step.status in _SOURCED and not step.source:
+            yield (
+                f"remedy.step: {step.title!r} is {step.status.value} by nobody; add its `source`"
+            )
+
+
+def _twins(pack: Pack, wanted: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield signatures that ask the very same of a crash as another one does."""
+    first: dict[object, str] = {}
+    for signature in pack.signatures:
+        asked = (signature.when, signature.unless, signature.engines)
+        twin = first.setdefault(asked, signature.id)
+        if twin != signature.id and wanted & {twin, signature.id}:
+            yield signature.id, f"when: asks just what {twin} asks; remove one of them"
 
 
 def _anchors(
@@ -92,7 +118,7 @@ def _anchors(
             )
             yield signature.id, text
         elif anchors and signature.id in words and not anchors & words[signature.id]:
-            listed = ", ".join(sorted(anchors))
+            listed = ", ".join(sorted(anchor.lstrip("^$~=") for anchor in anchors))
             yield signature.id, f"when: none of its examples has one of the words {listed}"
 
 

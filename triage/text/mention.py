@@ -5,12 +5,21 @@ from __future__ import annotations
 import re
 
 _MAX_LINE = 4_000
-_WORDS_BEFORE = re.compile(r"[A-Za-z][A-Za-z ,.'’()-]* ")
-_WORDS_BEHIND = re.compile(r"(?:,? [A-Za-z'’-]{1,40}){2}")
-_SENTENCE_BEHIND = re.compile(r"(?:,? [A-Za-z'’-]{1,40}){4}")
+_WORDS_BEFORE = re.compile(r"[A-Za-z][A-Za-z ,.'\u2019()-]* ")
+_WORDS_BEHIND = re.compile(r"(?:,? [A-Za-z'\u2019-]{1,40}){2}")
+_SENTENCE_BEHIND = re.compile(r"(?:,? [A-Za-z'\u2019-]{1,40}){4}")
 _WORD = re.compile(r"[A-Za-z]{2}")
 _LEAST_WORDS = 3
 _LISTED = re.compile(r"(?:[-*+>] |#{1,6} |//|#define )")
+_FAILURE = re.compile(
+    r"\W{0,4}(?:\[?rank ?\d{1,5}\]?:? ?)?(?:"
+    r"(?:\w{1,60}\.){0,6}[A-Z]\w{0,60}(?:Error|Exception|Fault)\b[^:\n]{0,40}: "
+    r"|(?:Runtime |Fatal |fatal |internal )?[Ee]rror: |ERROR: |FATAL: |fatal: |panic: |runtime: "
+    r"|Triton Error |dyld\[|[\w.]{1,60}\(\d{1,10},0x[0-9a-f]{1,16}\) malloc: "
+    r"|[\w./+-]{1,200}: (?:fatal )?error(?::| while| loading) "
+    r"|(?:[\w.]{1,60}: )?error loading model: "
+    r"|(?:llama|ggml|whisper|clip|gguf)_\w{1,60}: (?:error|failed|invalid|V cache) )"
+)
 _SPAN = re.compile(r"`[^`\n ]{1,200} [^`\n]{1,400}`")
 
 
@@ -54,6 +63,11 @@ def _in_quotes(line: str, at: int) -> bool:
         and _WORDS_BEFORE.fullmatch(before) is not None
         and _WORDS_BEHIND.match(line, end + 1) is not None
     )
+
+
+def states_failure(line: str) -> bool:
+    """Tell whether a line begins as programs begin to say what failed."""
+    return _FAILURE.match(line[:_MAX_LINE]) is not None and not is_written(line)
 
 
 def is_written(line: str) -> bool:

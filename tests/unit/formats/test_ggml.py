@@ -214,6 +214,17 @@ class TestFacts:
         found = read(f"{line}\nGGML_ASSERT(a) failed").engine
         assert (found.name, found.version) == engine
 
+    def test_settings_of_a_generation(self):
+        environment = read(
+            "sampler params:\n\trepeat_last_n = 16384, repeat_penalty = 1.100\n"
+            "generate: n_ctx = 2048, n_batch = 8, n_predict = -1, n_keep = 0"
+        ).environment
+        assert environment.options == {
+            "repeat-last-n": "16384", "ctx-size": "2048", "batch-size": "8", "n-predict": "-1",
+        }  # fmt: skip
+        assert environment.where["option.repeat-last-n"].line == 2
+        assert environment.where["option.ctx-size"].line == 3
+
     @pytest.mark.parametrize(
         ("text", "name"),
         [

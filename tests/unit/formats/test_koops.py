@@ -417,3 +417,68 @@ def test_property_a_trace_is_read_back(functions: list[str], stamp: str, form: s
     assert names(thread) == functions
     assert {f.module for f in thread.frames} == {"mod" if module else None}
     assert {f.offset for f in thread.frames} == {"0x1f"}
+
+
+class TestDamage:
+    """Reports as mails and commit messages have them."""
+
+    def test_addresses_and_names_that_were_parted(self):
+        crash = crash_of("""\
+            BUG: unable to handle kernel NULL pointer dereference at 0000000000000008
+            IP: [<ffffffffa0100a2b>]
+             cache_release+0x2b/0x80 [cachefs]
+            Oops: 0002 [#1] SMP
+            Call Trace:
+             [<ffffffff81100bc5>]
+             ? __fput+0xf5/0x210
+             [<ffffffff81100dce>]
+             ____fput+0xe/0x10
+            """)
+        assert [(f.function, f.address, f.trust) for f in failed(crash).frames] == [
+            ("cache_release", "0xffffffffa0100a2b", Trust.SYMBOL),
+            ("__fput", "0xffffffff81100bc5", Trust.TEXT),
+            ("____fput", "0xffffffff81100dce", Trust.SYMBOL),
+        ]
+
+    def test_a_caller_that_was_parted(self):
+        crash = crash_of("""\
+            [<c0101010>] (show_it+0x0/0xa0) from [<c0202020>]
+            (lock_it+0x120/0x400)
+            [<c0202020>] (lock_it+0x120/0x400) from [<c0303030>]
+            (start_it+0x30/0x90)
+            """)
+        assert names(failed(crash)) == ["show_it", "lock_it", "start_it"]
+
+    def test_first_characters_that_were_cut(self):
+        crash = crash_of("""\
+             BUG: bad unlock balance detected! ]
+            .10.1 #9 Not tainted
+             lock held by reader/77:
+            #0:  (&q->lock){......}, at: [<ffffffff81000a10>]
+            ake_lock+0x10/0x90
+            id: 77, comm: reader Not tainted 3.10.1 #9
+            all Trace:
+            [<ffffffff81000b20>] ? submit+0x20/0x80
+            [<ffffffff81000c30>] unlock_bug+0x30/0x70
+            """)
+        thread = failed(crash)
+        assert (thread.tid, thread.name) == (77, "reader")
+        assert [(f.function, f.noise) for f in thread.frames] == [
+            ("ake_lock", "history"),
+            ("submit", None),
+            ("unlock_bug", None),
+        ]
+
+    def test_a_trace_without_its_heading(self):
+        crash = crash_of("""\
+            [   52.0]  dump_stack_lvl+0x5d/0x80
+            [   52.0]  should_fail_ex+0x1a3/0x1f0
+            [   52.0]  alloc_it+0x5f/0x300 [cachefs]
+            """)
+        assert names(failed(crash)) == ["dump_stack_lvl", "should_fail_ex", "alloc_it"]
+
+    def test_an_indented_report(self):
+        text = "\n".join(f"    {line}" for line in X86.splitlines())
+        assert names(failed(crash_of(text))) == names(failed(crash_of(X86)))
+        mixed = "commit 1\n\n" + text + "\n\n    Signed-off-by: A <a@example.org>\n"
+        assert names(failed(crash_of(mixed))) == names(failed(crash_of(X86)))

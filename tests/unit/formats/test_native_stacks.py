@@ -151,6 +151,18 @@ class TestTorch:
             ("INTERNAL ASSERT", "../c10/A.cpp", 2525)
         ]
 
+    @pytest.mark.parametrize("prefix", ["", "vllm-1  | ", "[rank0]: "])
+    def test_a_card_that_is_too_new(self, prefix: str):
+        crash = read(
+            f"{prefix}/opt/torch/cuda/__init__.py:287: UserWarning:\n"
+            f"{prefix}NVIDIA Foo 9000 with CUDA capability sm_120 is not compatible with the "
+            "current PyTorch installation."
+        )
+        (error,) = crash.errors
+        assert (error.api, error.role) == ("cuda", Role.CAUSE)
+        assert error.message.startswith("NVIDIA Foo 9000 with CUDA capability sm_120 is not")
+        assert error.at.line == 2
+
 
 class TestGlog:
     def test_failed_check(self):

@@ -333,3 +333,17 @@ class TestForms:
         assert [(t.id, t.name) for t in crash.threads] == [
             ("T12", "worker"), ("T12", "Thread T12 (worker) created by T0"),
         ]  # fmt: skip
+
+    @pytest.mark.parametrize("first", [1, 3, 9])
+    def test_a_stack_without_its_first_frames_is_still_a_sanitizers(self, first: int):
+        crash = read(
+            f"""
+                #{first} 0x55d0a1b2c400 in load(char const*) /src/load.cpp:99:7
+                #{first + 1} 0x55d0a1b2c500 in main (/src/a.out+0x199)
+            """
+        )
+        (thread,) = crash.threads
+        assert [(f.index, f.function, f.file, f.line, f.offset) for f in thread.frames] == [
+            (first, "load(char const*)", "/src/load.cpp", 99, None),
+            (first + 1, "main", None, None, "0x199"),
+        ]

@@ -175,9 +175,9 @@ def test_a_table_that_goes_backwards_means_nothing():
 def test_a_table_without_end_is_left():
     """Operations are counted over the whole core dump, and a sequence that is cut off is no use."""
     program = extended(2, struct.pack("<Q", START)) + b"\1" * (8 << 20)
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert table(unit(program)).places(START) == ()
-    assert time.perf_counter() - begin < 4
+    assert time.process_time() - begin < 4
 
 
 ROWS = st.lists(

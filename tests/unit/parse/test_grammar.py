@@ -115,3 +115,43 @@ def test_key_changes_with_the_text_and_with_what_is_shared(tmp_path):
     assert module._key(tmp_path, "start: B") != first
     shared.write_text("A: /b/")
     assert module._key(tmp_path, "start: A") != first
+
+
+WORDS = "%import .common.words (ADDRESS)\nstart: A\nA: /(?P<pc>{{ADDRESS}}) x/\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (WORDS.replace("(ADDRESS)", "(ADDRESS, END)"), "END"),
+        (WORDS.replace("{{ADDRESS}}", "{{ADDRESS}}{{END}}"), "END"),
+        (WORDS.replace("ADDRESS", "NOTHING"), "no such words: NOTHING"),
+    ],
+)
+def test_words_are_imported_by_name(text: str, error: str, tmp_path, monkeypatch):
+    shared = data_dir("grammars") / "common"
+    (tmp_path / "common").symlink_to(shared)
+    (tmp_path / "broken.lark").write_text(text)
+    monkeypatch.setattr(module, "data_dir", lambda kind: tmp_path)
+    load_grammar.cache_clear()
+    with pytest.raises(GrammarError, match=error):
+        load_grammar("broken")
+
+
+def test_a_word_is_a_part_of_a_lines_pattern(tmp_path, monkeypatch):
+    (tmp_path / "common").symlink_to(data_dir("grammars") / "common")
+    (tmp_path / "good.lark").write_text(WORDS)
+    monkeypatch.setattr(module, "data_dir", lambda kind: tmp_path)
+    load_grammar.cache_clear()
+    grammar = load_grammar("good")
+    (token,) = tokens_of(grammar.parse("0x7f00 x"))
+    assert grammar.fields(token) == {"pc": "0x7f00"}
+
+
+def test_no_grammar_writes_a_word_out():
+    vocabulary = (data_dir("grammars") / "common" / "words.lark").read_text()
+    words = {m["name"]: m["pattern"] for m in module._DEFINITION.finditer(vocabulary)}
+    assert len(words) > 8
+    for name in ("ADDRESS", "PID", "END", "LED"):
+        for path in data_dir("grammars").glob("*.lark"):
+            assert words[name] not in path.read_text(), (name, path.name)

@@ -38,6 +38,9 @@ def test_every_condition_is_told(signature, full_crash) -> None:
     assert match is not None
     assert (found.confidence, found.level) == (match.confidence, match.level)
     assert found.level is Level.LIKELY
+    assert found.arithmetic == (
+        "base 0.7; +0.5 of the doubt = 0.85; -0.25 of it = 0.64; at most certain"
+    )
 
 
 @pytest.mark.parametrize(

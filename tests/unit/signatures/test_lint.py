@@ -92,6 +92,26 @@ def test_a_part_of_a_word_is_enough(when) -> None:
     assert _lint({**GOOD, "when": [when]}) == []
 
 
+def test_the_same_conditions_twice() -> None:
+    twin = {**GOOD, "id": "p/twin", "also": ["p/good"]}
+    assert _lint(GOOD, twin) == [
+        "p/twin.toml: when: asks just what p/good asks; remove one of them"
+    ]
+    assert _lint(GOOD, {**twin, "engine": "vllm"}) == [
+        "p/twin.toml: engine: there is no engine 'vllm'; write engines/vllm.toml"
+    ]
+
+
+def test_a_confirmed_step_needs_its_source() -> None:
+    step = {"title": "Update", "status": "confirmed"}
+    remedy = {"summary": "r", "step": [step]}
+    assert _lint({**GOOD, "remedy": remedy}) == [
+        "p/good.toml: remedy.step: 'Update' is confirmed by nobody; add its `source`"
+    ]
+    sourced = {"summary": "r", "step": [{**step, "source": "a/b#1"}, {**step, "status": "advice"}]}
+    assert _lint({**GOOD, "remedy": sourced}) == []
+
+
 def test_supports_can_reach_the_level() -> None:
     supports = [{"weight": 0.5, "error": {"code": 700}}]
     assert _lint({**GOOD, "level": "certain", "supports": supports}) == []

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from triage.errors import ExitCode, PackError
-from triage.signatures.fields import CALCULATORS, FIELDS, OPERATORS, FieldType, find_field
 from triage.model.diagnosis import StepStatus
+from triage.signatures.fields import CALCULATORS, FIELDS, OPERATORS, FieldType, find_field
 from triage.signatures.pack import Role, Source, build_pack, collect, read_tables
 from triage.signatures.problems import Problems
 

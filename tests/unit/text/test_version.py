@@ -11,7 +11,7 @@ from triage.text.version import Version, compare, in_range, parse_range
 ASCENDING = [
     "0.9-rc1", "0.9", "0.9.2", "0.10", "1.0.0-dev1", "1.0.0-alpha2", "1.0.0-beta1", "1.0.0-rc1",
     "1.0.0-rc2", "1.0.0-rc10", "1.0.0", "1.0.1", "11.8", "12.4", "535.54.03", "535.129.03",
-    "b3456",
+    "b3456", "b4567",
 ]  # fmt: skip
 numbers = st.lists(st.integers(0, 999), min_size=1, max_size=5)
 
@@ -28,7 +28,8 @@ def test_order(less: str, more: str):
     [
         ("1.0", "1.0.0"), ("v0.9.2", "0.9.2"), ("0.9.2+cu118", "0.9.2"), ("0.9.2-ubuntu", "0.9.2"),
         ("535.129.03", "535.129.3"), (" 12.4 ", "12.4"), ("1.0rc1", "1.0.0-RC1"), ("0", "0.0"),
-        ("12.4 (driver)", "12.4"),
+        ("12.4 (driver)", "12.4"), ("v0.5.0-rc1", "0.5rc1"), ("b4567-3-gabc12", "4567"),
+        ("0.6.3.post0", "0.6.3-post.0"),
     ],
 )  # fmt: skip
 def test_equal(one: str, other: str):
@@ -40,6 +41,14 @@ def test_equal(one: str, other: str):
 def test_no_version(text: str):
     with pytest.raises(ValueError, match="is not a version"):
         Version(text)
+
+
+def test_what_is_after_a_release():
+    order = ["0.6.3rc1", "0.6.3", "0.6.3.post1", "0.6.3.post2", "0.6.4.dev21+gabc", "0.6.4"]
+    versions = [Version(text) for text in order]
+    assert versions == sorted(versions)
+    assert in_range("0.6.3.post1", ">0.6.3,<0.6.4")
+    assert not in_range("b4566", ">=b4567")
 
 
 @given(numbers, numbers)
