@@ -22,6 +22,7 @@ _EPILOG = """\b
 Examples:
   clawtriage analyze crash.log
   clawtriage analyze engine.log backtrace.txt dmesg.txt      one incident, three witnesses
+  clawtriage analyze engine.log gpu.nvcudmp model.gguf       pieces of any kind, in any order
   clawtriage analyze crash-bundle/                           every file in a folder
   clawtriage analyze crash-bundle.tar.gz                     every file in an archive
   kubectl logs claw-0 --previous | clawtriage analyze -

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from triage.errors import InputError
+from triage.gguf.fragment import model_fragment
 from triage.intake.archive import MAX_DEPTH, ArchiveError, Budget, LimitError, Member
 from triage.intake.dumps import (
     DUMPS,
@@ -31,6 +32,7 @@ from triage.intake.tar import read_tar
 from triage.intake.texts import Anchors, load_text
 from triage.intake.zipped import read_zip
 from triage.model.crash import ReportWarning
+from triage.model.position import Position
 from triage.model.report import Input, InputKind
 from triage.text.safe import safe_line
 
@@ -108,8 +110,8 @@ class _Loader:
         if kind is InputKind.TEXT:
             limit = MAX_TEXT if source.path else MAX_UNPACKED
             return [load_text(source, head, self._anchors, limit)]
-        if kind is InputKind.GGUF and (source.path or source.member):
-            return [source.loaded(kind, source.path)]
+        if kind is InputKind.GGUF:
+            return [_load_model(source)]
         name = compression(head)
         if name:
             return self._load_compressed(source, name, depth)
@@ -184,6 +186,13 @@ class _Loader:
             message = f"not read in {source.name}: {', '.join(skipped[:_NAMED])}{more}"
             warnings.append(source.warning("members-skipped", message))
         return warnings
+
+
+def _load_model(source: Source) -> Loaded:
+    size = source.input.size if source.path else None
+    at = Position(input=source.input.id, member=source.member)
+    fragment = model_fragment(source.stream, size, at)
+    return replace(source.loaded(InputKind.GGUF, source.path), fragment=fragment)
 
 
 def _way_out(looks: str) -> str:

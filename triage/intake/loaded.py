@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from triage.model.crash import ReportWarning
+from triage.model.crash import Fragment, ReportWarning
 from triage.model.position import Position
 from triage.model.report import Input, InputKind
 from triage.text.line import Line
@@ -51,6 +51,7 @@ class Loaded:
 
     The path is not the input's own where that had to be unpacked. `member` is the file's name in
     its archive; the members of one archive share their `input`, and `kind` is their own.
+    `fragment` is what was read of it already, while it was open.
     """
 
     input: Input
@@ -59,6 +60,7 @@ class Loaded:
     path: Path | None = None
     member: str | None = None
     warnings: tuple[ReportWarning, ...] = ()
+    fragment: Fragment | None = None
 
     @property
     def name(self) -> str:

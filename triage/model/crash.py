@@ -36,12 +36,13 @@ class Symbols(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """The signal that ended the process."""
+    """The signal that ended the process; `role` tells where only an earlier failure led to it."""
 
     name: str
     number: int | None = None
     code: str | None = None
     fault_address: str | None = None
+    role: Role = Role.UNCLEAR
     at: Position | None = None
     origin: Origin | None = None
 
@@ -167,9 +168,9 @@ class Fragment:
 
     `signal_rank` says how directly the signal was observed (0 core dump, 1 debugger, 2 kernel,
     3 the program's own words, 4 shell, 5 an exit status); `snapshot` says that the process lived
-    on, `dumped` that something wrote a dump because it failed. `span` holds the first and the last
-    line of the region, `claimed` those that were understood. `truncated` says that the input is not
-    whole.
+    on, `dumped` that something wrote a dump because it failed; `deaths` are further signals, each
+    of another process. `span` holds the first and the last line of the region, `claimed` those that
+    were understood. `truncated` says that the input is not whole.
     """
 
     dialect: str
@@ -177,6 +178,7 @@ class Fragment:
     errors: tuple[ErrorRecord, ...] = ()
     signal: Signal | None = None
     signal_rank: int = 9
+    deaths: tuple[Signal, ...] = ()
     snapshot: bool = False
     dumped: bool = False
     modules: tuple[Module, ...] = ()
@@ -190,11 +192,15 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlamedFrame:
-    """The frame that a maintainer would look at first, by position in the report."""
+    """The frame that a maintainer would look at first, by position in the report.
+
+    `provisional` marks a host frame that only noticed what failed on the GPU before.
+    """
 
     thread: int
     frame: int
     why: str
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,7 +127,9 @@ class ReportView:
     cause: str
     signal: str
     blamed: str
+    blamed_label: str
     blamed_why: str
+    host_stack: str
     errors: Part[ErrorView]
     evidence: Part[FactView]
     summary: str
