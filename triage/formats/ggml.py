@@ -206,7 +206,7 @@ def _load(state: _State, item: Item) -> None:
     state.errors.append(
         ErrorRecord(
             api="engine",
-            name=fields["load_function"],
+            name=fields.get("load_function"),
             message=text,
             role=Role.CONSEQUENCE if again else Role.UNCLEAR,
             at=item.at,
@@ -298,7 +298,7 @@ FORMAT = Format(
         r"|: (?:[Ee]rror: |ERROR: )?(?:error loading model|failed to load (?:the )?model"
         r"|unable to load model|failed to allocate |insufficient memory \("
         r"|not enough space in the |failed to initialize (?:CUDA|ROCm)))"
-        r"|(?:build|version): \d{1,7} \("
+        r"|(?:build|version): \d{1,7} \(|error loading model: "
     ),
     read=_read,
     after=3,
