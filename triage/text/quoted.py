@@ -20,7 +20,9 @@ from triage.text.late import late
 _MAX_LINE = 4_000
 _MAY_QUOTE = ("`", '"', "\u201c")
 _CODE = late(r"(?<![`\w])(?<!: )`[^`\n]{1,1000}`(?![`\w])")
-_QUOTATION = late(r'(?<=\w )"[^"\n]{1,1000}"(?=[ ,.;)?!]|$)|\u201c[^\u201c\u201d\n]{1,1000}\u201d')
+_QUOTATION = late(
+    r'(?<=\w )"(?:[^"\n]|""){1,1000}"(?=[ ,.;)?!]|$)|\u201c[^\u201c\u201d\n]{1,1000}\u201d'
+)
 _SENTENCE = late(r'"[^"\n]{1,1000}"(?:,? [A-Za-z\'\u2019-]{1,40}){4}')
 _SPOKEN = late(r"[A-Za-z \u2018\u2019,.'()/`\ufffc-]{1,1000}")
 _LETTER = late(r"[A-Za-z]")
@@ -32,12 +34,13 @@ _MARK = late(
     r"|(?:return (?!code|value|status)|throw |raise |case |constexpr |static |typedef |enum "
     r"|(?:if|for|while|switch) ?\((?=[^\n]*[;{}][ \t]*$))"
     r"|[\w./-]{1,300}\.py::\w(?=[^\n]{0,2000}(?: (?:PASSED|SKIPPED|XFAIL|XPASS)|\]))"
-    # an entry in a list of changes, a question and its answer
+    # an entry in a list of changes, a question and its answer, a turn of a chat
     r"|[*+-] (?=(?:Add|Allow|Avoid|Bump|Catch|Change|Check|Detect|Do not|Document|Don't|Explain"
     r"|Fix|Handle|Ignore|Improve|Log|Make|Prevent|Print|Raise|Remove|Rename|Report|Retry|Return"
     r"|Revert|Show|Skip|Stop|Support|Update|Use)(?:e?s|e?d|ing)? )"
     r"|(?:[*+-] )?(?:[0-9a-f]{7,40} )?(?:build|chore|ci|docs|feat|fix|perf|refactor|revert|style"
-    r"|test)(?:\([^()\n]{1,60}\))?!?: |[QA]: (?=[A-Z]))"
+    r"|test)(?:\([^()\n]{1,60}\))?!?: |[QA]: (?=[A-Z])"
+    r"|(?:[Uu]ser|[Aa]ssistant|[Hh]uman): )"
 )
 _LISTED = late(r"[-*+>] |#{1,6} |//|#define ")
 _ROW = late(r"[ \t]{0,8}\|(?:[^|\n]{1,1000}\|){2,40}[ \t]{0,8}$")
@@ -45,7 +48,8 @@ _FAILURE = late(
     r"\W{0,4}(?:\[?rank ?\d{1,5}\]?:? ?)?(?:"
     r"(?:\w{1,60}\.){0,6}[A-Z]\w{0,60}(?:Error|Exception|Fault)\b[^:\n]{0,40}: "
     r"|(?:Runtime |Fatal |fatal |internal )?[Ee]rror: |ERROR: |FATAL: |fatal: |panic: |runtime: "
-    r"|Could not load (?:engine|library)\b|Triton Error |dyld\[|[\w.]{1,60}\(\d{1,10},0x[0-9a-f]{1,16}\) malloc: "
+    r"|Could not load (?:engine|library)\b|Triton Error "
+    r"|dyld\[|[\w.]{1,60}\(\d{1,10},0x[0-9a-f]{1,16}\) malloc: "
     r"|[\w./+-]{1,200}: (?:fatal )?error(?::| while| loading) "
     r"|(?:[\w.]{1,60}: )?error loading model: "
     r"|(?:[\w./+-]{1,200}: )?Error response from daemon: |nvidia-container-cli[\w.]{0,20}: "
