@@ -17,7 +17,7 @@ from triage.signatures.facts import Facts
 from triage.signatures.match import Match, distance_of, match_rule, match_signature
 from triage.signatures.placeholders import fill
 from triage.signatures.rule import EngineRule, Family, Rule, Signature
-from triage.text.mention import is_written, states_failure
+from triage.text.quoted import is_written, states_failure
 
 MAX_DIAGNOSES = 10
 _FAMILY_FLOOR = 0.5
