@@ -65,8 +65,8 @@ CRASHES = [
     "`CUDA error: out of memory`",
     (
         'docker: Error response from daemon: OCI runtime create failed: start caused "hook caused '
-        '\\"exit status 1, stderr: nvidia-container-cli: initialization error: driver error: failed '
-        'to process request\\" again": unknown.'
+        '\\"exit status 1, stderr: nvidia-container-cli: initialization error: driver error: '
+        'failed to process request\\" again": unknown.'
     ),
     "- **Error**: `CUDA error: out of memory`",
     "if it fails: CUDA error: out of memory",
