@@ -14,7 +14,7 @@ from triage.model.diagnosis import Action, Diagnosis, Level, Remedy, Verdict
 from triage.model.evidence import Evidence
 from triage.model.position import Position
 from triage.signatures.facts import Facts
-from triage.signatures.match import Match, match_rule, match_signature
+from triage.signatures.match import Match, distance_of, match_rule, match_signature
 from triage.signatures.placeholders import fill
 from triage.signatures.rule import EngineRule, Family, Rule, Signature
 from triage.text.quoted import is_written, states_failure
@@ -114,12 +114,19 @@ def _matches(facts: Facts, knowledge: Knowledge) -> list[Match]:
             for match in matches
             if match.level is not Level.HINT and _tells_of_failure(match.evidence)
         ]
-    return sorted(matches, key=_rank)[:MAX_DIAGNOSES]
+    return sorted(matches, key=lambda match: _rank(match, facts))[:MAX_DIAGNOSES]
 
 
-def _rank(match: Match) -> tuple[int, float, int, str]:
-    level = _LEVELS.index(match.level)
-    return level, -match.confidence, -len(match.evidence), match.signature.id
+def _rank(match: Match, facts: Facts) -> tuple[int, int, float, int, str]:
+    """Return the place of a match: by level, then the more that it is for this very engine."""
+    signature = match.signature
+    return (
+        _LEVELS.index(match.level),
+        distance_of(signature, facts),
+        -match.confidence,
+        -len(match.evidence),
+        signature.id,
+    )
 
 
 def _weighed(match: Match, late: frozenset[Position]) -> Match:
