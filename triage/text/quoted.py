@@ -50,7 +50,7 @@ _FAILURE = late(
     r"|(?:Runtime |Fatal |fatal |internal )?[Ee]rror: |ERROR: |FATAL: |fatal: |panic: |runtime: "
     r"|Could not load (?:engine|library)\b|Triton Error "
     r"|dyld\[|[\w.]{1,60}\(\d{1,10},0x[0-9a-f]{1,16}\) malloc: "
-    r"|[\w./+-]{1,200}: (?:fatal )?error(?::| while| loading) "
+    r"|[\w./+-]{1,200}(?: [a-z][\w-]{0,40}){0,2}: (?:fatal )?error(?::| while| loading) "
     r"|(?:[\w.]{1,60}: )?error loading model: "
     r"|(?:[\w./+-]{1,200}: )?Error response from daemon: |nvidia-container-cli[\w.]{0,20}: "
     r"|[\w./+-]{1,300}\.so[.\d]{0,20}: (?:cannot|undefined|failed) "

@@ -238,3 +238,27 @@ class TestFacts:
     def test_size(self):
         assert bytes_of("1.50 KiB (2 BPW)") == 1536
         assert bytes_of("many") is None
+
+    @pytest.mark.parametrize("lead", ["", "Error: ", "llama_model_load: "])
+    def test_a_model_that_does_not_load(self, lead: str):
+        (error,) = read(f"{lead}error loading model: tensor 'a.weight' not found").errors
+        assert (error.api, error.message) == (
+            "engine", "error loading model: tensor 'a.weight' not found",
+        )  # fmt: skip
+
+
+class TestSycl:
+    def test_a_kernel_that_is_not_there(self):
+        (error,) = read(
+            "No kernel named _ZTS3add was foundException caught at file:/x/ggml-sycl.cpp, line:419"
+        ).errors
+        assert (error.api, error.message, error.file, error.line) == (
+            "sycl", "No kernel named _ZTS3add was found", "/x/ggml-sycl.cpp", 419,
+        )  # fmt: skip
+
+    def test_the_place_of_an_error_that_was_told_is_no_second_one(self):
+        crash = read(
+            "Native API failed. Native API returns: -999 (Unknown PI error) -999\n"
+            "Exception caught at file:/x/ggml-sycl.cpp, line:42, func:operator()"
+        )
+        assert [(e.api, e.code) for e in crash.errors] == [("sycl", -999)]

@@ -293,3 +293,9 @@ class TestContainers:
         ((found, _, _, message, _),) = errors_of(line)
         assert found == api
         assert str(message) in line
+
+    def test_a_system_processor_whose_heart_stopped(self):
+        line = "[ 31.4] NVRM: GPU6 _kgspIsHeartbeatTimedOut: Heartbeat timed out, diff 6 timeout 5"
+        ((api, _, name, message, _),) = errors_of(line)
+        assert (api, name) == ("kernel", "NVRM")
+        assert "Heartbeat timed out" in str(message)

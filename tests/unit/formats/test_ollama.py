@@ -166,3 +166,11 @@ class TestRunnersEnd:
     def test_other_programs_log(self, line: str):
         crash = read(line)
         assert (crash.engine, crash.errors) == (None, ())
+
+    @pytest.mark.parametrize(
+        ("code", "name"),
+        [("3221225785", "STATUS_ENTRYPOINT_NOT_FOUND"), ("3221225781", "STATUS_DLL_NOT_FOUND")],
+    )
+    def test_a_status_of_windows_in_decimal(self, code: str, name: str):
+        crash = read(f"Error: llama runner process no longer running: {code}")
+        assert [e.name for e in crash.errors if e.api == "ntstatus"] == [name]

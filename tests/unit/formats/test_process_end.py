@@ -16,6 +16,8 @@ ENDINGS = [
     ("zsh: segmentation fault  ./engine", "SIGSEGV"),
     ("zsh: segmentation fault (core dumped)  ./engine --a", "SIGSEGV"),
     ("zsh: abort      python foo.py", "SIGABRT"),
+    ("   Main PID: 77 (code=dumped, signal=SEGV)", "SIGSEGV"),
+    ("ERROR manager: Shard process was signaled to shutdown with signal 4 rank=0", "SIGILL"),
     ("zsh: illegal hardware instruction  python3", "SIGILL"),
     ("zsh: killed     ./main -m x", "SIGKILL"),
     ("zsh: bus error  ./engine", "SIGBUS"),
@@ -194,3 +196,14 @@ def test_assertion_as_bsd_prints_it():
     (error,) = read_text(text, ReadOptions()).crash.errors
     assert (error.api, error.name, error.file, error.line) == ("libc", "assert", "engine.c", 12)
     assert error.message == "Assertion `n < max' failed"
+
+
+def test_a_check_of_the_c_library_for_cpp_names_no_program():
+    text = (
+        "/usr/include/c++/14/bits/stl_vector.h:1130: std::vector<int>::reference "
+        "std::vector<int>::operator[](size_type): Assertion '__n < this->size()' failed."
+    )
+    (error,) = read_text(text, ReadOptions()).crash.errors
+    assert (error.name, error.file, error.line) == (
+        "assert", "/usr/include/c++/14/bits/stl_vector.h", 1130,
+    )  # fmt: skip

@@ -76,6 +76,22 @@ class TestIpython:
             ("OutOfMemoryError", "CUDA out of memory. Tried to allocate 2 GiB")
         ]
 
+    def test_frames_that_begin_with_a_notebooks_link(self):
+        crash = read(
+            """
+            [/content/nodes.py](https://localhost:8080/#) in load(path)
+                 23     # the header
+            ---> 24     reader = Reader(path)
+
+            ValueError: magic invalid
+            """
+        )
+        (thread,) = crash.threads
+        assert [(f.function, f.file, f.line) for f in thread.frames] == [
+            ("load", "/content/nodes.py", 24)
+        ]
+        assert messages(crash) == [("ValueError", "magic invalid")]
+
     @pytest.mark.parametrize(
         ("place", "expected"),
         [

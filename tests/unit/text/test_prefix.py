@@ -26,6 +26,11 @@ REST = "CUDA error 700: an illegal memory access was encountered"
             ),
         ),
         (
+            "20260102 03:04:05.123456 UTC 4242 ERROR ",
+            Prefix(time="20260102 03:04:05.123456", pid=4242, collected=False),
+        ),
+        ("[1] stderr: ", Prefix(collected=False)),
+        (
             "Jan  2 03:04:05.123456 gpu-7 kernel: ",
             Prefix(time="Jan  2 03:04:05.123456", host="gpu-7", process="kernel", collected=True),
         ),
