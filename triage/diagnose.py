@@ -8,7 +8,7 @@ from typing import Protocol
 
 from triage.calculators import Figure, calculate
 from triage.model.crash import Crash, Engine
-from triage.model.diagnosis import Action, Diagnosis, Level, Remedy, Verdict
+from triage.model.diagnosis import Action, Diagnosis, Feedback, Level, Remedy, Verdict
 from triage.model.evidence import Evidence
 from triage.signatures.facts import Facts
 from triage.signatures.match import Match, match_rule, match_signature
@@ -21,6 +21,10 @@ MAX_DIAGNOSES = 10
 _FAMILY_FLOOR = 0.5
 _SURE_WORDS = 0.7
 _LEVELS = tuple(Level)
+# Fewer reports than these say nothing; a share of them that says right, or wrong, does.
+_ENOUGH_REPORTS = 3
+_MOSTLY = 2 / 3
+_NO_FEEDBACK: Mapping[str, Feedback] = {}
 
 
 class Knowledge(Protocol):
@@ -51,12 +55,21 @@ class Diagnosed:
     next_evidence: tuple[str, ...] = ()
 
 
-def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
-    """Return what is concluded from a crash."""
+def diagnose(
+    crash: Crash, knowledge: Knowledge, feedback: Mapping[str, Feedback] = _NO_FEEDBACK
+) -> Diagnosed:
+    """Return what is concluded from a crash.
+
+    `feedback` is what people said of earlier diagnoses, by signature: it orders those of one
+    level, and neither makes a diagnosis nor takes one away.
+    """
     facts = Facts(crash, knowledge.engines())
     families = knowledge.families()
-    matches = _matches(facts, knowledge)
-    diagnoses = tuple(_diagnosis(match, facts, families) for match in matches)
+    matches = _matches(facts, knowledge, feedback)
+    diagnoses = tuple(
+        replace(_diagnosis(match, facts, families), feedback=feedback.get(match.signature.id))
+        for match in matches
+    )
     if diagnoses and diagnoses[0].level is not Level.HINT:
         return Diagnosed(
             verdict=Verdict.KNOWN,
@@ -96,7 +109,7 @@ def detect_engine(crash: Crash, knowledge: Knowledge) -> Engine | None:
     return engine
 
 
-def _matches(facts: Facts, knowledge: Knowledge) -> list[Match]:
+def _matches(facts: Facts, knowledge: Knowledge, feedback: Mapping[str, Feedback]) -> list[Match]:
     found = [match_signature(s, facts) for s in knowledge.candidates(facts.words())]
     matches = [match for match in found if match]
     if not facts.crash.is_crash:
@@ -105,12 +118,30 @@ def _matches(facts: Facts, knowledge: Knowledge) -> list[Match]:
             for match in matches
             if match.level is not Level.HINT and _tells_of_failure(match.evidence)
         ]
-    return sorted(matches, key=_rank)[:MAX_DIAGNOSES]
+    return sorted(matches, key=lambda m: _rank(m, feedback))[:MAX_DIAGNOSES]
 
 
-def _rank(match: Match) -> tuple[int, float, int, str]:
-    level = _LEVELS.index(match.level)
-    return level, -match.confidence, -len(match.evidence), match.signature.id
+def _rank(match: Match, feedback: Mapping[str, Feedback]) -> tuple[int, bool, int, float, int, str]:
+    """Return the place of a match: by level, the team's own before ours, by what people said."""
+    signature = match.signature
+    return (
+        _LEVELS.index(match.level),
+        not signature.own,
+        _standing(feedback.get(signature.id)),
+        -match.confidence,
+        -len(match.evidence),
+        signature.id,
+    )
+
+
+def _standing(said: Feedback | None) -> int:
+    """Return -1 where most reports said right, 1 where most said wrong, 0 otherwise."""
+    count = said.right + said.wrong if said else 0
+    if said is None or count < _ENOUGH_REPORTS:
+        return 0
+    if said.right >= count * _MOSTLY:
+        return -1
+    return 1 if said.wrong >= count * _MOSTLY else 0
 
 
 def _tells_of_failure(evidence: Iterable[Evidence]) -> bool:
@@ -143,6 +174,7 @@ def _diagnosis(match: Match, facts: Facts, families: Mapping[str, Family]) -> Di
         evidence=match.evidence,
         against=match.against,
         remedy=fill_remedy(signature, facts),
+        own=signature.own,
     )
 
 

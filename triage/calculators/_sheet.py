@@ -132,7 +132,7 @@ class Sheet:
 
     def unknown(self) -> Figure:
         """Return that it is not known, and what is missing."""
-        *first, last = self._missing
+        *first, last = [f if not f.startswith("fact.") else _words(f) for f in self._missing]
         named = f"{', '.join(first)} and {last}" if first else last
         return self.done(f"not known: the crash does not state {named}")
 
