@@ -218,8 +218,9 @@ def _family(
 ) -> tuple[str | None, tuple[Evidence, ...]]:
     """Return the family by its rules, or that of a hint that says as much."""
     found = _best(((family.id, family.rules) for family in families.values()), facts)
-    if found is None and diagnoses and diagnoses[0].confidence >= _FAMILY_FLOOR:
-        return diagnoses[0].family, diagnoses[0].evidence
+    surest = max(diagnoses, key=lambda d: d.confidence, default=None)
+    if found is None and surest and surest.confidence >= _FAMILY_FLOOR:
+        return surest.family, surest.evidence
     return found or (None, ())
 
 

@@ -54,7 +54,7 @@ def widths(sheet: Sheet) -> tuple[float, float] | None:
 def cell_bytes(sheet: Sheet) -> float | None:
     """Return the bytes that a token needs in the caches of all layers; None where not known."""
     wide = widths(sheet)
-    layers = sheet.number("model.layer_count")
+    layers = sheet.number("model.layer_count") if wide else None
     if wide is None or layers is None:
         return None
     keys, values = (bytes_per_element(name) or 2.0 for name in cache_types(sheet))

@@ -5,7 +5,6 @@ What is not known is said instead of guessed; what has to be assumed is a term w
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +12,7 @@ from typing import Protocol
 from triage.model.diagnosis import Calculation, Term
 from triage.model.position import Position
 
+_MOST = float(1 << 53)
 _UNITS = {"gpu.memory_total": " MiB", "gpu.memory_free": " MiB", "model.file_size": " bytes"}
 
 
@@ -144,14 +144,14 @@ class Sheet:
 
 
 def as_amount(value: object) -> float | None:
-    """Return a value as a number that is not negative; None where it is none."""
+    """Return a value as a number that a machine can have; None where it is none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
         number = float(value)
     except ValueError:
         return None
-    return number if math.isfinite(number) and number >= 0 else None
+    return number if 0 <= number <= _MOST else None
 
 
 def unit_of(field: str) -> str:

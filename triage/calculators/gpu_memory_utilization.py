@@ -34,7 +34,7 @@ def _work(sheet: Sheet) -> Figure:
 
 
 def _of_what_is_free(sheet: Sheet, free: float, total: float) -> Figure:
-    share = _down(free / total - _MARGIN)
+    share = min(_down(free / total - _MARGIN), _MOST)
     if share <= 0:
         return sheet.done(f"{mib(free)} of {mib(total)} are free: end what holds the card first")
     return sheet.done(f"{share:.2f}: {mib(free)} of {mib(total)} are free", f"{share:.2f}")

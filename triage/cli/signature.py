@@ -15,6 +15,7 @@ from triage.errors import ExitCode
 from triage.text.safe import safe_line, safe_text
 
 if TYPE_CHECKING:
+    from triage.model.crash import Crash
     from triage.model.evidence import Evidence
     from triage.pipeline import Analyzer
     from triage.signatures.explain import Outcome
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from triage.signatures.rule import Pack, Signature
 
 _PATH = click.Path(path_type=Path)
+_MAX_REPORT = 64 << 20
 
 _EPILOG = """\b
 Examples:
@@ -96,7 +98,8 @@ def test_command(paths: tuple[Path, ...], packs: tuple[Path, ...]) -> int:
         failed += bool(lines)
         for line in lines:
             click.echo(safe_line(line))
-    click.echo(f"{count} examples of {len(chosen.signatures)} signatures, {failed} failed")
+    of = _count(len(chosen.signatures), "signature")
+    click.echo(f"{_count(count, 'example')} of {of}, {failed} failed")
     return int(ExitCode.PACK) if failed else 0
 
 
@@ -117,7 +120,7 @@ def lint_command(paths: tuple[Path, ...], packs: tuple[Path, ...]) -> int:
     problems = lint(everything, examples, [s.id for s in chosen.signatures])
     for problem in problems:
         click.echo(safe_line(problem))
-    click.echo(f"{len(chosen.signatures)} signatures, {len(problems)} problems")
+    click.echo(f"{_count(len(chosen.signatures), 'signature')}, {_count(len(problems), 'problem')}")
     return int(ExitCode.PACK) if problems else 0
 
 
@@ -127,7 +130,7 @@ def lint_command(paths: tuple[Path, ...], packs: tuple[Path, ...]) -> int:
 @click.argument("signature_id", metavar="[ID]", default="my-pack/my-signature")
 @click.option(
     "--from", "source", required=True, type=_PATH, metavar="FILE",
-    help="A log of a crash that the signature shall match.",
+    help="A log of a crash that the signature shall match, or a report on it in JSON.",
 )  # fmt: skip
 @click.option("-o", "--output", type=_PATH, metavar="FILE", help="Write to a new file.")
 @pack_option
@@ -141,12 +144,19 @@ def new_command(
     from triage.signatures.propose import propose
     from triage.store.exported import write_new
 
-    analyzer = _analyzer(packs)
-    crash = analyzer.with_engine(analyzer.read([str(source)]).crash)
-    text = propose(crash, signature_id, _text_of(source), source.name)
+    crash = _crash_of_report(source)
+    log = "" if crash else _text_of(source)
+    if crash is None:
+        analyzer = _analyzer(packs)
+        crash = analyzer.with_engine(analyzer.read([str(source)]).crash)
+    text = propose(crash, signature_id, log, source.name)
     if output is None:
         click.echo(text, nl=False)
         return
+    if _begin_pack(output.parent):
+        click.echo(
+            f"wrote {safe_line(str(output.parent / 'pack.toml'))}, which makes a pack", err=True
+        )
     write_new(output, text.encode())
     click.echo(f"wrote {safe_line(str(output))}; fill in what is marked TODO, then:", err=True)
     click.echo(f"  clawtriage signature test {safe_line(str(output))}", err=True)
@@ -183,6 +193,10 @@ def explain_command(signature_id: str, inputs: tuple[str, ...], packs: tuple[Pat
     said = read_feedback(None).get(signature.id)
     if said:
         click.echo(safe_line(said.words))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _analyzer(packs: Sequence[Path]) -> Analyzer:
@@ -257,6 +271,43 @@ def _place(evidence: Evidence, names: Sequence[str]) -> str:
     name = names[at.input] if at.input < len(names) else ""
     line = f"line {at.line}" if at.line is not None else ""
     return f"   [{' '.join(part for part in (name, line) if part)}]" if name or line else ""
+
+
+def _crash_of_report(path: Path) -> Crash | None:
+    """Return the crash that a report in JSON is on, None for anything else."""
+    from triage.model.crash import Crash
+    from triage.model.jsonform import from_json
+    from triage.model.report import Report
+
+    try:
+        with path.open("rb") as stream:
+            if stream.read(1) != b"{":
+                return None
+            data = json.loads(b"{" + stream.read(_MAX_REPORT))
+        if not str(data.get("schema")).startswith("clawtriage/report/"):
+            return None
+        report: Report = from_json(Report, data)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return Crash(
+        engine=report.engine,
+        signal=report.signal,
+        errors=report.errors,
+        threads=report.threads,
+        crashed_thread=report.crashed_thread,
+        blamed_frame=report.blamed_frame,
+        modules=report.modules,
+        environment=report.environment,
+    )
+
+
+def _begin_pack(folder: Path) -> bool:
+    """Make the folder of a new signature a pack where it is none yet."""
+    if folder == Path() or (folder / "pack.toml").exists():
+        return False
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pack.toml").write_text('schema = 1\nversion = "0.1.0"\n', encoding="utf-8")
+    return True
 
 
 def _text_of(path: Path) -> str:

@@ -45,7 +45,8 @@ def export_command(pack: Path, output: Path | None) -> None:
         raise PackError([f'{pack}/pack.toml: version: missing; add it: version = "1.0.0"'])
     target = output or Path(f"{name}-{version}.tar.gz")
     write_new(target, pack_up(f"{name}-{version}", _files_of(pack, loaded)))
-    click.echo(f"wrote {safe_line(str(target))}: {len(loaded.signatures)} signatures")
+    count = len(loaded.signatures)
+    click.echo(f"wrote {safe_line(str(target))}: {count} signature{'s' * (count != 1)}")
 
 
 def _files_of(folder: Path, pack: Pack) -> dict[str, bytes]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from triage.model.diagnosis import Remedy, Step, StepStatus
-from triage.signatures.rule import Pack, Signature
+from triage.signatures.placeholders import fill
+from triage.signatures.rule import Condition, Pack, Signature
 from triage.signatures.wording import describe
 
 _STATUS = {
@@ -67,14 +68,27 @@ def _section(signature: Signature) -> Iterator[str]:
     if signature.cause:
         yield f"**Cause.** {_text(signature.cause)}"
         yield ""
-    asks = "; ".join(_code(describe(condition)) for condition in signature.when)
-    yield f"**Known by** {asks}."
+    yield f"**Known by** {'all of' if len(signature.when) > 1 else 'this'}:"
+    yield ""
+    for condition in signature.when:
+        yield from _asked(condition)
+    for condition in signature.unless:
+        yield f"- not where {_code(describe(condition))}"
     yield ""
     if signature.remedy:
         yield from _fix(signature.remedy)
     if signature.sources:
         yield f"**Sources.** {_text('; '.join(signature.sources))}."
         yield ""
+
+
+def _asked(condition: Condition) -> Iterator[str]:
+    if not condition.options:
+        yield f"- {_code(describe(condition))}"
+        return
+    yield "- one of:"
+    for option in condition.options:
+        yield f"  - {_code(describe(option))}"
 
 
 def _fix(remedy: Remedy) -> Iterator[str]:
@@ -85,7 +99,7 @@ def _fix(remedy: Remedy) -> Iterator[str]:
         if step.commands:
             yield ""
             yield "   ```sh"
-            yield from (f"   {line}" for c in step.commands for line in c.splitlines())
+            yield from (f"   {line}" for c in step.commands for line in _shell(c))
             yield "   ```"
             yield ""
     if remedy.steps and not remedy.steps[-1].commands:
@@ -97,6 +111,11 @@ def _standing(step: Step) -> str:
     status = _STATUS[step.status] if step.status else ""
     said = ": ".join(part for part in (status, step.source or "") if part)
     return f" ({_text(said)})" if said else ""
+
+
+def _shell(command: str) -> list[str]:
+    """Return a command as it is where the crash states nothing."""
+    return fill(command, lambda _: None).splitlines()
 
 
 def _text(text: str) -> str:
