@@ -42,6 +42,8 @@ def _of_what_is_free(sheet: Sheet, free: float, total: float) -> Figure:
 
 def _for_the_cache(sheet: Sheet, needed: float, total: float, now: float) -> Figure:
     there = sheet.number("fact.cache-mib") or 0.0
+    if needed <= there:
+        return sheet.done(f"{now:g} is enough: the cache fits in {mib(there)}")
     share = math.ceil((now + (needed - there) / total) * 100) / 100
     if share > _MOST:
         return sheet.done(
