@@ -11,7 +11,9 @@ from typing import Any
 from triage.frames.names import file_name, plain_name
 from triage.frames.noise import mark_noise
 from triage.frames.waits import group_threads
-from triage.hoststack import late_stack
+from triage.hoststack import late_error, late_stack, waits_for_gpu
+from triage.incident.lineup import line_up
+from triage.incident.model import without_other_models
 from triage.knowledge import NoiseList, known_error, wait_list
 from triage.model.crash import (
     BlamedFrame,
@@ -42,6 +44,7 @@ _QUANTIZATION = re.compile(
 _WAITS = re.compile(
     r"(?:cuda|cu|hip)[A-Z]\w*Synchronize|(?:cuda|cu|hip)Memcpy|(?:cuda|hip)Launch|cuLaunch"
 )
+_LONGEST_FUNCTION = 1 << 18
 _DRIVER_NOISE = ("cuda", "hip")
 # What a thread has called that ends the process on purpose.
 _ENDS = frozenset(
@@ -56,7 +59,12 @@ _ENDS = frozenset(
 def join(
     fragments: Sequence[Fragment], lines: Iterable[LogLine], noise: Sequence[NoiseList]
 ) -> Crash:
-    """Return the one crash that all fragments are parts of."""
+    """Return the one crash that all fragments are parts of.
+
+    Of two accounts of one fact, the one in the earlier fragment counts.
+    """
+    lined_up = line_up(fragments, lines)
+    fragments, other_models = without_other_models(lined_up.fragments)
     fragments = without_repeats(fragments)
     found = [thread for f in fragments for thread in f.threads]
     threads = tuple(mark_noise(thread, noise) for thread in _bounded(found))
@@ -65,25 +73,29 @@ def join(
     signal, errors = _signal(fragments), _errors(fragments)
     derived = None if signal else overflow_signal(threads, crashed, errors, _ENDS)
     signal = derived[0] if derived else signal
-    environment, kept = _environment(fragments), tuple(lines)
+    environment = _environment(fragments)
     snapshot = not signal and not errors and any(f.snapshot for f in fragments)
+    late = late_error(errors, environment, lined_up.lines)
     return Crash(
         engine=_engine(fragments),
         signal=signal,
         errors=errors,
         threads=threads,
         crashed_thread=crashed,
-        blamed_frame=blamed_frame(threads, crashed),
+        blamed_frame=blamed_frame(threads, crashed, late),
         modules=tuple(module for f in fragments for module in f.modules),
         environment=environment,
-        lines=kept,
+        lines=lined_up.lines,
         snapshot=snapshot,
+        dumped=any(f.dumped for f in fragments),
         thread_groups=group_threads(threads, wait_list(), blame) if snapshot else (),
         warnings=(
             *(w for f in fragments for w in f.warnings),
+            *lined_up.warnings,
+            *other_models,
             *_left_out(len(found)),
             *(derived[1:] if derived else ()),
-            *late_stack(errors, threads, environment, kept),
+            *late_stack(errors, threads, environment, lined_up.lines),
         ),
     )
 
@@ -116,7 +128,7 @@ def crashed_thread(threads: Sequence[Thread]) -> int | None:
     marked = [n for n, t in enumerate(threads) if t.crashed and t.frames]
     gpu = [n for n in marked if threads[n].kind is ThreadKind.GPU]
     if gpu:
-        return gpu[0]
+        return next((n for n in gpu if blame(threads[n]) is not None), gpu[0])
     if not marked:
         return None
     first = min(marked, key=lambda n: _standing(threads[n]))
@@ -159,11 +171,37 @@ def blame(thread: Thread) -> int | None:
     for n, frame in enumerate(thread.frames):
         if frame.kind is FrameKind.SIGNAL_HANDLER:
             begin = n + 1
+    stretched = _stretched(thread.frames)
     for n in range(begin, len(thread.frames)):
         frame = thread.frames[n]
-        if frame.noise is None and frame.function and not _doubtful(frame):
+        named = frame.function and (frame.module, frame.function) not in stretched
+        if frame.noise is None and named and not _doubtful(frame):
             return n
     return None
+
+
+def _stretched(frames: Sequence[Frame]) -> frozenset[tuple[str | None, str | None]]:
+    """Return the names that stand for code too far apart to be one function.
+
+    Where a library has no symbols but those that it exports, a frame gets the name of the nearest
+    one in front of it.
+    """
+    places: dict[tuple[str | None, str | None], list[int]] = {}
+    for frame in frames:
+        if frame.module and frame.function and frame.line is None:
+            address = _number(frame.address or frame.offset)
+            if address is not None:
+                places.setdefault((frame.module, frame.function), []).append(address)
+    return frozenset(
+        name for name, found in places.items() if max(found) - min(found) > _LONGEST_FUNCTION
+    )
+
+
+def _number(text: str | None) -> int | None:
+    try:
+        return int(text, 16) if text else None
+    except ValueError:
+        return None
 
 
 def _doubtful(frame: Frame) -> bool:
@@ -172,8 +210,13 @@ def _doubtful(frame: Frame) -> bool:
     return guess or frame.trust is Trust.ADDRESS_ONLY
 
 
-def blamed_frame(threads: Sequence[Thread], crashed: int | None) -> BlamedFrame | None:
-    """Return the frame of the crashed thread that a maintainer would look at first."""
+def blamed_frame(
+    threads: Sequence[Thread], crashed: int | None, late: ErrorRecord | None = None
+) -> BlamedFrame | None:
+    """Return the frame of the crashed thread that a maintainer would look at first.
+
+    After an error that is reported late, a host frame can only have noticed what failed.
+    """
     if crashed is None:
         return None
     frame = blame(threads[crashed])
@@ -181,6 +224,10 @@ def blamed_frame(threads: Sequence[Thread], crashed: int | None) -> BlamedFrame 
         return None
     if threads[crashed].kind is ThreadKind.GPU:
         why = "the device function that the exception was raised in"
+    elif late or waits_for_gpu(threads[crashed], frame):
+        reason = f"{late.name or late.api} is reported late" if late else "it waits for the GPU"
+        why = f"it noticed, and need not have failed: {reason}"
+        return BlamedFrame(thread=crashed, frame=frame, why=why, provisional=True)
     elif frame == 0:
         why = "the innermost frame, and no plumbing"
     else:
@@ -202,15 +249,14 @@ def _engine(fragments: Sequence[Fragment]) -> Engine | None:
 
 
 def _errors(fragments: Sequence[Fragment]) -> tuple[ErrorRecord, ...]:
-    """Return the errors in the order of the inputs, each once, with what is known of its code."""
-    members: dict[str | None, int] = {}
+    """Return the errors in the order of the texts, each once, with what is known of its code."""
+    texts: dict[tuple[int, str | None] | None, int] = {}
     for fragment in fragments:
         for error in fragment.errors:
-            members.setdefault(error.at.member if error.at else None, len(members))
+            texts.setdefault(_text_of(error), len(texts))
 
-    def place(error: ErrorRecord) -> tuple[int, int, int]:
-        at = error.at
-        return (at.input, members[at.member], at.line or 0) if at else (0, 0, 0)
+    def place(error: ErrorRecord) -> tuple[int, int]:
+        return texts[_text_of(error)], (error.at.line or 0) if error.at else 0
 
     found = sorted((error for f in fragments for error in f.errors), key=place)
     merged: dict[tuple[Any, ...], ErrorRecord] = {}
@@ -223,6 +269,10 @@ def _errors(fragments: Sequence[Fragment]) -> tuple[ErrorRecord, ...]:
         else:
             merged[key] = error
     return with_roles(tuple(merged.values()))
+
+
+def _text_of(error: ErrorRecord) -> tuple[int, str | None] | None:
+    return (error.at.input, error.at.member) if error.at else None
 
 
 def _completed(error: ErrorRecord) -> ErrorRecord:

@@ -7,18 +7,21 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from triage.calculators import Figure, calculate
+from triage.collect import hang_evidence, next_evidence
+from triage.incident.roles import consequence_places, noticing_places, states_a_cause
 from triage.model.crash import Crash, Engine
 from triage.model.diagnosis import Action, Diagnosis, Feedback, Level, Remedy, Verdict
 from triage.model.evidence import Evidence
+from triage.model.position import Position
 from triage.signatures.facts import Facts
 from triage.signatures.match import Match, match_rule, match_signature
-from triage.signatures.missing import hang_evidence, missing_evidence, to_text
 from triage.signatures.placeholders import fill
 from triage.signatures.rule import EngineRule, Family, Rule, Signature
 from triage.text.mention import is_written, states_failure
 
 MAX_DIAGNOSES = 10
 _FAMILY_FLOOR = 0.5
+_OF_FAILURE = frozenset({"error", "frame", "log"})
 _SURE_WORDS = 0.7
 _LEVELS = tuple(Level)
 # Fewer reports than these say nothing; a share of them that says right, or wrong, does.
@@ -71,11 +74,14 @@ def diagnose(
         for match in matches
     )
     if diagnoses and diagnoses[0].level is not Level.HINT:
+        best = diagnoses[0]
+        doubtful = best.level is not Level.CERTAIN
         return Diagnosed(
             verdict=Verdict.KNOWN,
             diagnoses=diagnoses,
-            family=diagnoses[0].family,
-            action=diagnoses[0].action or Action.COLLECT_MORE,
+            family=best.family,
+            action=best.action or Action.COLLECT_MORE,
+            next_evidence=next_evidence(crash, families.get(best.family)) if doubtful else (),
         )
     family, evidence = _family(diagnoses, facts, families)
     if not crash.is_crash and not (family and not crash.snapshot and _is_said(evidence)):
@@ -87,7 +93,7 @@ def diagnose(
         family=family,
         family_evidence=evidence,
         action=(known.action if known else None) or Action.COLLECT_MORE,
-        next_evidence=_next_evidence(crash, known),
+        next_evidence=next_evidence(crash, known),
     )
 
 
@@ -111,7 +117,10 @@ def detect_engine(crash: Crash, knowledge: Knowledge) -> Engine | None:
 
 def _matches(facts: Facts, knowledge: Knowledge, feedback: Mapping[str, Feedback]) -> list[Match]:
     found = [match_signature(s, facts) for s in knowledge.candidates(facts.words())]
-    matches = [match for match in found if match]
+    late = noticing_places(facts.crash)
+    if states_a_cause(facts.crash):
+        late |= consequence_places(facts.crash)
+    matches = [_weighed(match, late) for match in found if match]
     if not facts.crash.is_crash:
         matches = [
             match
@@ -142,6 +151,23 @@ def _standing(said: Feedback | None) -> int:
     if said.right >= count * _MOSTLY:
         return -1
     return 1 if said.wrong >= count * _MOSTLY else 0
+
+
+def _weighed(match: Match, late: frozenset[Position]) -> Match:
+    """Return a match, as a hint where it rests on what came after the failure."""
+    if match.level is Level.HINT or not rests_on_consequences(match.evidence, late):
+        return match
+    return replace(match, level=Level.HINT)
+
+
+def rests_on_consequences(evidence: Iterable[Evidence], late: frozenset[Position]) -> bool:
+    """Tell whether all that evidence says of a failure is said of what came after it.
+
+    A signal that may have any cause speaks for none.
+    """
+    about = [(e.field.partition(".")[0], e.at in late) for e in evidence]
+    telling = [after for thing, after in about if thing in _OF_FAILURE or after]
+    return bool(telling) and all(telling)
 
 
 def _tells_of_failure(evidence: Iterable[Evidence]) -> bool:
@@ -219,27 +245,28 @@ def _family(
     """Return the family by its rules, or that of a hint that says as much."""
     found = _best(((family.id, family.rules) for family in families.values()), facts)
     surest = max(diagnoses, key=lambda d: d.confidence, default=None)
-    if found is None and surest and surest.confidence >= _FAMILY_FLOOR:
-        return surest.family, surest.evidence
-    return found or (None, ())
+    if found is not None or surest is None or surest.confidence < _FAMILY_FLOOR:
+        return found or (None, ())
+    if rests_on_consequences(surest.evidence, noticing_places(facts.crash)):
+        return None, ()
+    return surest.family, surest.evidence
 
 
 def _best(
     rules: Iterable[tuple[str, tuple[Rule, ...]]], facts: Facts
 ) -> tuple[str, tuple[Evidence, ...]] | None:
-    """Return the id whose rule holds and says most; of equals the one with more conditions."""
+    """Return the id whose rule holds and says most; of equals the one with more conditions.
+
+    A rule that rests on consequences counts where no other one holds.
+    """
+    late = consequence_places(facts.crash) | noticing_places(facts.crash)
     held = [
-        (rule.weight, len(evidence), name, evidence)
+        (rests_on_consequences(evidence, late), -rule.weight, -len(evidence), name, evidence)
         for name, group in rules
         for rule in group
         if rule.weight >= _FAMILY_FLOOR and (evidence := match_rule(rule, facts)) is not None
     ]
     if not held:
         return None
-    _, _, name, evidence = min(held, key=lambda h: (-h[0], -h[1], h[2]))
+    *_, name, evidence = min(held, key=lambda h: h[:4])
     return name, evidence
-
-
-def _next_evidence(crash: Crash, family: Family | None) -> tuple[str, ...]:
-    own = tuple(to_text(advice) for advice in family.next_evidence) if family else ()
-    return tuple(dict.fromkeys((*own, *missing_evidence(crash))))

@@ -87,11 +87,3 @@ class BatchError(TriageError):
     """The batch could not run at all."""
 
     exit_code = ExitCode.BATCH
-
-
-class Terminated(BaseException):
-    """A signal asks the program to end; carries the exit status that a shell would report."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status

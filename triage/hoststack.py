@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from triage.knowledge import HostStack, known_error, synchronous_settings
 from triage.model.crash import Environment, ErrorRecord, LogLine, ReportWarning, Role
-from triage.model.stack import Thread, ThreadKind
+from triage.model.stack import FrameKind, Thread, ThreadKind
 
 CODE = "host-stack-late"
 
@@ -19,6 +19,9 @@ _SET = re.compile(
     r"(?:\([\w.-]{1,40}\) )?(?:[^\s=\"']{0,80}[$#>%+\]] {1,4})?"
     r"(?:(?:export|set|setx|env|sudo|time) ){0,3}"
     r"(?P<settings>(?:[A-Za-z_]\w{0,60}=[^\s]{0,200}(?:[ \t]{1,4}|$)){1,20})"
+)
+_WAIT = re.compile(
+    r"(?:cuda|cu|hip)\w{0,60}Synchronize|(?:cuda|hip)MemcpyAsync|clFinish|clWaitForEvents"
 )
 _OPTION = re.compile(
     r"(?:^|\s)(?:-e|--env)[ =](?P<name>[A-Z_][A-Z0-9_]{2,60})=(?P<value>[\w.-]{1,60})"
@@ -35,15 +38,33 @@ def late_stack(
 
     There is none where no host stack is there, and none where every launch waited for its end.
     """
-    late = next((error for error in errors if _is_late(error)), None)
+    on_gpu = any(thread.kind is ThreadKind.GPU and thread.frames for thread in threads)
+    late = late_error(errors, environment, lines)
+    if late is None and on_gpu:
+        late = next((error for error in errors if error.api == "cuda-exception"), None)
     if late is None or not _host_stack(threads):
         return ()
-    settings = synchronous_settings().get(late.api, ())
-    if settings and _holds(settings, environment.variables, lines):
-        return ()
-    on_gpu = any(thread.kind is ThreadKind.GPU and thread.frames for thread in threads)
-    message = _message(late, settings, on_gpu=on_gpu)
+    message = _message(late, synchronous_settings().get(late.api, ()), on_gpu=on_gpu)
     return (ReportWarning(code=CODE, message=message, at=late.at),)
+
+
+def late_error(
+    errors: Iterable[ErrorRecord], environment: Environment, lines: Iterable[LogLine]
+) -> ErrorRecord | None:
+    """Return the first error that is reported late; None where every launch waited for its end."""
+    late = next((error for error in errors if _is_late(error)), None)
+    if late is None:
+        return None
+    settings = synchronous_settings().get(late.api, ())
+    return None if settings and _holds(settings, environment.variables, lines) else late
+
+
+def waits_for_gpu(thread: Thread, frame: int) -> bool:
+    """Tell whether a frame of a thread had called what waits for a GPU, and had not come back."""
+    return any(
+        f.function and f.kind is FrameKind.HOST and _WAIT.match(f.function)
+        for f in thread.frames[:frame]
+    )
 
 
 def _is_late(error: ErrorRecord) -> bool:
@@ -86,7 +107,8 @@ def commanded(text: str) -> frozenset[tuple[str, str]]:
 
 def _message(error: ErrorRecord, settings: Sequence[tuple[str, str]], *, on_gpu: bool) -> str:
     name = error.name or f"{error.api} error {error.code}"
-    text = f"{name} is reported late: the host stack shows where it was noticed, not what failed"
+    how = "was raised on the GPU" if error.api == "cuda-exception" else "is reported late"
+    text = f"{name} {how}: the host stack shows where it was noticed, not what failed"
     if on_gpu:
         return f"{text}; the GPU's stack is the one to read"
     if settings:

@@ -5,6 +5,7 @@ Both are text in `signatures/errors` and `signatures/noise`, so that adding one 
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -14,6 +15,7 @@ from triage.model.crash import Timing
 from triage.resources import data_dir
 
 _COLUMNS = 6
+_RULE_COLUMNS = 5
 _SHORT = 8
 _TIMINGS = {**{timing.value: timing for timing in Timing}, "-": None}
 _STICKY = {"sticky": True, "clear": False, "-": None}
@@ -157,6 +159,42 @@ def wait_list() -> WaitList:
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class ConsequenceRule:
+    """Words that tell of a failure which something else brought about.
+
+    `api`, `name` and `message` are globs; `beside` says what else must be in the crash, and is "-"
+    where nothing has to be.
+    """
+
+    api: str
+    name: str
+    message: str
+    beside: str
+    why: str
+
+
+BESIDE = frozenset({"-", "other", "earlier", "sticky", "gpu", "hardware"})
+"""What a rule about consequences can ask for."""
+
+
+@cache
+def consequence_rules() -> tuple[ConsequenceRule, ...]:
+    """Return the lines of `signatures/consequences/*.tsv`; `#` starts a comment."""
+    rules = []
+    for path in sorted((data_dir("signatures") / "consequences").glob("*.tsv")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if not line or line.startswith("#"):
+                continue
+            cells = line.split("\t")
+            if len(cells) != _RULE_COLUMNS or cells[3] not in BESIDE:
+                raise PackError(
+                    [f"{path.name}:{number}: api, name, message, one of {sorted(BESIDE)}, why"]
+                )
+            rules.append(ConsequenceRule(*cells))
+    return tuple(rules)
+
+
 @cache
 def synchronous_settings() -> dict[str, tuple[tuple[str, str], ...]]:
     """Return, by API, the variables and values that make its errors come from the call that failed.
@@ -172,3 +210,35 @@ def synchronous_settings() -> dict[str, tuple[tuple[str, str], ...]]:
                 entry = tuple((name, value) for name, _, value in pairs)
                 found.update(dict.fromkeys(apis.split(), entry))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Something to collect: what it tells, the commands, and globs of lines that say it is lost."""
+
+    text: str
+    command: str
+    clues: tuple[str, ...]
+
+
+@cache
+def pieces() -> dict[str, Piece]:
+    """Return every piece in `signatures/pieces/*.toml` by its id."""
+    found: dict[str, Piece] = {}
+    for path in sorted((data_dir("signatures") / "pieces").glob("*.toml")):
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8"))["piece"]
+            for table in tables:
+                found[table["id"]] = Piece(
+                    table["text"], table["command"].strip("\n"), tuple(table.get("clues", ()))
+                )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            problem = f"{path.name}: a piece has an id, a text and a command: {error}"
+            raise PackError([problem]) from error
+    return found
+
+
+@cache
+def clue_literals() -> tuple[str, ...]:
+    """Return a literal of every line that is a clue, in lower case."""
+    return tuple(clue.strip("*").casefold() for piece in pieces().values() for clue in piece.clues)

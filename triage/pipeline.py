@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from triage.diagnose import Diagnosed, detect_engine, diagnose
 from triage.errors import StoreError
 from triage.fingerprint import fingerprint
+from triage.incident.roles import first_cause
+from triage.knowledge import clue_literals
 from triage.model.crash import Crash, ReportWarning
 from triage.model.diagnosis import Feedback, Verdict
 from triage.model.report import Report
@@ -53,7 +55,7 @@ class Analyzer:
             pool=options.pool,
             tmp=options.tmp,
             variables=self.store.variables(),
-            log_literals=self.store.log_literals(),
+            log_literals=(*self.store.log_literals(), *clue_literals()),
         )
 
     def read(self, names: Sequence[str], opened: Loaded | None = None) -> ReadResult:
@@ -65,10 +67,11 @@ class Analyzer:
 
     def read_text(self, text: str) -> Crash:
         """Read a text that is already in memory."""
-        return self.with_engine(read_text(text, self._read_options).crash)
+        return self.completed(read_text(text, self._read_options).crash)
 
-    def with_engine(self, crash: Crash) -> Crash:
-        """Return the crash with its engine named, where anything tells it."""
+    def completed(self, crash: Crash) -> Crash:
+        """Return the crash with its first cause and its engine, where anything tells them."""
+        crash = first_cause(crash)
         return replace(crash, engine=detect_engine(crash, self.store))
 
     def analyze(self, names: Sequence[str], opened: Loaded | None = None) -> Report:
@@ -96,7 +99,7 @@ class Analyzer:
 
     def report(self, result: ReadResult) -> Report:
         """Return the report on what was read."""
-        crash = self.with_engine(result.crash)
+        crash = self.completed(result.crash)
         judged = diagnose(crash, self.store, self._feedback)
         report = _report(replace(result, crash=crash), judged)
         if self._warnings:

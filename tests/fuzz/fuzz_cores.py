@@ -190,7 +190,9 @@ def gpu_places(data: bytes, base: int = 0) -> list[tuple[int, int, int]]:
 def read_case(core: Path, binary: Path | None) -> tuple[str, set[str]]:
     """Read a core dump, print the report in every form, and return verdict and warnings."""
     limits = GdbLimits(wall=WITH_GDB / 2, cpu=int(WITH_GDB / 2), output=4 << 20)
-    analyzer = Analyzer(Options(core=CoreRequest(binary=binary, limits=limits)))
+    analyzer = Analyzer(
+        Options(core=CoreRequest(binaries=(binary,) if binary else (), limits=limits))
+    )
     report = analyzer.analyze([str(core)])
     shown = renderers()
     for form in RENDERED:

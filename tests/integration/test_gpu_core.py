@@ -55,7 +55,7 @@ def test_packed():
 
 
 def test_a_program_is_not_asked_for(plain: Path):
-    check(report("core", plain, "--binary", "/nowhere/program"))
+    check(report("core", plain, "--binary", sys.executable))
 
 
 def test_in_a_bundle(plain: Path, tmp_path: Path):

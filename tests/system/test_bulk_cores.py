@@ -56,7 +56,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def read(core: Path, binary: Path, pool: GdbPool | None = None, **more: object) -> Fragment:
-    request = CoreRequest(binary=binary, **more)
+    request = CoreRequest(binaries=(binary,), **more)
     return read_core_dump(core, request, input_id=0, pool=pool)
 
 

@@ -198,7 +198,9 @@ def crashes(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 def analyze(*inputs: Path, binary: Path | None = None) -> Report:
-    return Analyzer(Options(core=CoreRequest(binary=binary))).analyze([str(p) for p in inputs])
+    return Analyzer(Options(core=CoreRequest(binaries=(binary,) if binary else ()))).analyze(
+        [str(p) for p in inputs]
+    )
 
 
 def first(report: Report) -> str | None:

@@ -388,5 +388,5 @@ def test_closed_standard_input():
 
 
 def test_a_program_without_a_core_dump_is_of_no_use_and_it_is_said():
-    done = run("analyze", LOG, "--binary", "/nonexistent")
+    done = run("analyze", LOG, "--binary", sys.executable)
     assert "--binary was not used" in done.err

@@ -172,7 +172,7 @@ class TestCompressed:
             time.sleep(0.01)
         time.sleep(0.5)
         process.send_signal(number)
-        assert process.wait(timeout=10) == 128 + number
+        assert process.wait(timeout=10) == -number
         assert list(tmp.iterdir()) == []
 
 

@@ -139,7 +139,7 @@ def run_in(sandbox: Sandbox, *arguments: str) -> str:
 class TestHostFiles:
     def test_a_file_that_the_core_dump_names(self, leaking):
         program, core = leaking
-        fragment = read(core, binary=program)
+        fragment = read(core, binaries=(program,))
         frame = crashed(fragment).frames[0]
         assert frame.function == "show"
         assert frame.args is not None
@@ -147,7 +147,9 @@ class TestHostFiles:
 
     def test_its_text_is_shown_without_the_sandbox(self, leaking):
         program, core = leaking
-        assert CANARY in (crashed(read(core, binary=program, sandbox=False)).frames[0].args or "")
+        assert CANARY in (
+            crashed(read(core, binaries=(program,), sandbox=False)).frames[0].args or ""
+        )
 
     def test_a_fifo_that_the_core_dump_names(self, leaking, tmp_path: Path):
         program, core = leaking
@@ -157,7 +159,7 @@ class TestHostFiles:
         os.mkfifo(fifo)
         pipe.write_bytes(core.read_bytes().replace(place, str(fifo).encode() + b"\0", 1))
         begin = time.monotonic()
-        assert functions(read(pipe, binary=program))[0] == "show"
+        assert functions(read(pipe, binaries=(program,)))[0] == "show"
         assert time.monotonic() - begin < 5
 
     def test_libraries_of_the_host_are_not_seen(self, core_programs, crash: Crash):
@@ -174,7 +176,7 @@ class TestHostFiles:
 
 
 def started(core: Path, binary: Path, **request: object) -> MiSession:
-    prepared = prepare(core, CoreRequest(binary=binary, **request))
+    prepared = prepare(core, CoreRequest(binaries=(binary,), **request))
     assert prepared.started is not None
     return MiSession(prepared.started, GdbLimits(wall=20))
 
@@ -210,7 +212,7 @@ class TestNetwork:
         core = crash(core_programs.plain)
         monkeypatch.setenv("DEBUGINFOD_URLS", address)
         monkeypatch.setitem(launch._ENVIRONMENT, "DEBUGINFOD_URLS", address)
-        read(core, binary=core_programs.stripped)
+        read(core, binaries=(core_programs.stripped,))
         assert asked == []
         # Another gdb does ask, so that the test would see it.
         words = ["gdb", "-batch", "-nx", "-iex", "set debuginfod enabled on"]
@@ -231,7 +233,7 @@ class TestSettings:
         monkeypatch.setattr(
             MiSession, "send_all", lambda s, c, *a: sent.extend(c) or send_all(s, c, *a)
         )
-        fragment = read(crash(core_programs.plain), binary=core_programs.plain)
+        fragment = read(crash(core_programs.plain), binaries=(core_programs.plain,))
         assert codes(fragment) == ["debugger-failed"]
         assert "auto-load gdb-scripts off" in fragment.warnings[0].message
         assert all(command.startswith("-gdb-show") for command in sent)
@@ -256,7 +258,7 @@ class TestEnd:
         monkeypatch.setenv("TMPDIR", str(tmp_path))
         core = crash(core_programs.endless_unwind)
         before = sorted(core.parent.iterdir())
-        fragment = read(core, binary=core_programs.endless_unwind, limits=GdbLimits(wall=1.5))
+        fragment = read(core, binaries=(core_programs.endless_unwind,), limits=GdbLimits(wall=1.5))
         assert "debugger-wall-limit" in codes(fragment)
         assert list(tmp_path.iterdir()) == []
         assert sorted(core.parent.iterdir()) == before
@@ -264,7 +266,7 @@ class TestEnd:
     def test_the_memory_limit_is_named(self, core_programs, crash: Crash):
         core = crash(core_programs.plain, "recursion", "100000")
         limits = GdbLimits(memory=120 << 20, unwound_frames=10_000_000)
-        fragment = read(core, binary=core_programs.plain, limits=limits)
+        fragment = read(core, binaries=(core_programs.plain,), limits=limits)
         assert {"debugger-memory-limit", "debugger-died"} & set(codes(fragment))
         assert any("memory" in warning.message for warning in fragment.warnings)
         assert fragment.signal is not None
@@ -290,7 +292,7 @@ class TestFailsClosed:
     def test_without_bubblewrap(self, core_programs, crash: Crash, monkeypatch, tmp_path: Path):
         (tmp_path / "gdb").symlink_to(shutil.which("gdb") or "")
         monkeypatch.setenv("PATH", str(tmp_path))
-        fragment = read(crash(core_programs.plain, "threads"), binary=core_programs.plain)
+        fragment = read(crash(core_programs.plain, "threads"), binaries=(core_programs.plain,))
         assert codes(fragment) == ["sandbox-unavailable"]
         assert "apt-get install bubblewrap" in fragment.warnings[0].message
         assert "--unsafe-no-sandbox" in fragment.warnings[0].message
@@ -319,7 +321,7 @@ class TestFailsClosed:
         (tmp_path / "gdb").write_text('#!/bin/sh\nexec /usr/bin/gdb "$@"\n')
         (tmp_path / "gdb").chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-        fragment = read(crash(core_programs.plain), binary=core_programs.plain)
+        fragment = read(crash(core_programs.plain), binaries=(core_programs.plain,))
         if Path("/usr/libexec/gdb").exists():
             assert codes(fragment) == []
         else:
@@ -328,9 +330,9 @@ class TestFailsClosed:
 
     def test_only_who_asks_for_it_goes_without(self, core_programs, crash: Crash):
         core = crash(core_programs.plain)
-        fragment = read(core, binary=core_programs.plain, sandbox=False)
+        fragment = read(core, binaries=(core_programs.plain,), sandbox=False)
         assert codes(fragment) == ["sandbox-off"]
-        assert functions(fragment) == functions(read(core, binary=core_programs.plain))
+        assert functions(fragment) == functions(read(core, binaries=(core_programs.plain,)))
 
 
 class TestOrdinaryUser:
@@ -345,11 +347,11 @@ class TestOrdinaryUser:
                 (folder / copy).chmod(0o755)
             told = as_nobody(
                 lambda: repr(
-                    functions(fragment := read(folder / "core", binary=folder / "program"))
+                    functions(fragment := read(folder / "core", binaries=(folder / "program",)))
                     + codes(fragment)
                 )
             )
-        assert told == repr(functions(read(core, binary=core_programs.plain)))
+        assert told == repr(functions(read(core, binaries=(core_programs.plain,))))
         assert "on_signal" in told
 
 
@@ -379,16 +381,18 @@ def as_nobody(action: Callable[[], str]) -> str:
 class TestSymbols:
     """Separate files, which are shown to gdb where their build ids are right."""
 
-    @pytest.mark.parametrize("layout", [".build-id/{0}/{1}.debug", "{0}/{1}/debuginfo"])
+    @pytest.mark.parametrize(
+        "layout", [".build-id/{0}/{1}.debug", "{0}/{1}/debuginfo", "{0}{1}/debuginfo"]
+    )
     def test_by_build_id(self, core_programs, crash: Crash, split: Path, tmp_path, layout: str):
         core = crash(core_programs.plain)
         place = tmp_path / layout.format(*build_id(core_programs.plain))
         place.parent.mkdir(parents=True)
         shutil.copy(split / "debug", place)
-        fragment = read(core, binary=split / "program", symbols=tmp_path)
+        fragment = read(core, binaries=(split / "program",), symbols=tmp_path)
         assert functions(fragment)[:2] == ["read_tensor", "scale_row"]
         assert crashed(fragment).frames[0].line
-        assert functions(read(core, binary=split / "program"))[0] is None
+        assert functions(read(core, binaries=(split / "program",)))[0] is None
 
     def test_of_another_build(self, core_programs, crash: Crash, split: Path, tmp_path: Path):
         core = crash(core_programs.plain)
@@ -396,9 +400,9 @@ class TestSymbols:
         place = tmp_path / ".build-id" / first / f"{rest}.debug"
         place.parent.mkdir(parents=True)
         shutil.copy(core_programs.other, place)
-        fragment = read(core, binary=split / "program", symbols=tmp_path)
+        fragment = read(core, binaries=(split / "program",), symbols=tmp_path)
         assert functions(fragment)[0] is None
-        request = CoreRequest(binary=split / "program", symbols=tmp_path)
+        request = CoreRequest(binaries=(split / "program",), symbols=tmp_path)
         with prepare(core, request) as prepared:
             assert prepared.setup is not None
             assert str(place) not in str(prepared.setup.sandbox)
@@ -416,7 +420,7 @@ class TestSymbols:
             shutil.copy(split / name, tmp_path)
         words = ["objcopy", "--add-gnu-debuglink=debug", "program"]
         subprocess.run(words, cwd=tmp_path, check=True)
-        fragment = read(crash(core_programs.plain), binary=tmp_path / "program")
+        fragment = read(crash(core_programs.plain), binaries=(tmp_path / "program",))
         assert functions(fragment)[0] == "read_tensor"
 
     def test_sysroot_with_the_libraries(self, core_programs, crash: Crash, tmp_path: Path):
@@ -426,7 +430,7 @@ class TestSymbols:
         place = tmp_path / libc.path.lstrip("/")
         place.parent.mkdir(parents=True)
         shutil.copy(libc.path, place)
-        fragment = read(core, binary=core_programs.plain, sysroot=tmp_path)
+        fragment = read(core, binaries=(core_programs.plain,), sysroot=tmp_path)
         symbols = {m.name: m.symbols for m in fragment.modules}
         assert symbols["libc.so.6"] is not Symbols.MISSING
         assert (
@@ -451,13 +455,13 @@ class TestNames:
         program = compiled(tmp_path, "mapped.c", "-O1", f"-Dshow={symbol}")
         core = crash(program, "/dev/null")
         begin = time.monotonic()
-        fragment = read(core, binary=program)
+        fragment = read(core, binaries=(program,))
         assert time.monotonic() - begin < 5
         assert functions(fragment)[:2] == ["f", "main"]
         assert "names-shortened" in codes(fragment)
 
     def test_names_are_those_of_the_source(self, core_programs, crash: Crash):
-        fragment = read(crash(core_programs.plain, "bounce"), binary=core_programs.plain)
+        fragment = read(crash(core_programs.plain, "bounce"), binaries=(core_programs.plain,))
         assert "Fold<0>::run" in functions(fragment)
         assert codes(fragment) == []
 

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from triage.frames.noise import mark_noise
 from triage.frames.waits import group_threads
-from triage.knowledge import wait_list
+from triage.knowledge import noise_lists, wait_list
 from triage.model.stack import Frame, Thread
 
+# What is told by its library rather than by its name, or waits without being plumbing.
+_OTHERS = ("the GPU", "other ranks")
 _SOURCE = Path(__file__).parent / "core_programs" / "hang.cpp"
 
 
@@ -100,6 +103,21 @@ def test_a_core_dump_of_a_crash_is_no_snapshot(core_programs, crash):
 
 
 class TestGroups:
+    def test_a_function_that_waits_is_not_what_a_thread_does(self):
+        # Nothing says that these are plumbing but the list of waits.
+        names = ["__libc_pause", "MPI_Barrier", "exchange", "main"]
+        thread = Thread(frames=tuple(Frame(index=n, function=f) for n, f in enumerate(names)))
+        (group,) = group_threads([thread], wait_list(), lambda t: 0 if t.frames else None)
+        assert (group.waits_for, group.frame) == ("other ranks", 2)
+
+    @pytest.mark.parametrize("words", [w for w, _ in wait_list() if w not in _OTHERS])
+    def test_what_libc_waits_in_is_plumbing_in_a_crash_too(self, words: str):
+        globs = dict(wait_list())[words]
+        names = [g.strip("*").replace("*", "_") for g in globs]
+        frames = tuple(Frame(index=n, function=f) for n, f in enumerate(names))
+        marked = mark_noise(Thread(frames=frames), noise_lists())
+        assert [f.function for f in marked.frames if f.noise is None] == []
+
     @pytest.mark.parametrize(
         ("names", "words"),
         [
@@ -108,6 +126,7 @@ class TestGroups:
             (["__GI___clock_nanosleep", "usleep", "main"], "the clock"),
             (["epoll_wait", "serve"], "data or a connection"),
             (["ncclCommDestroy", "main"], "other ranks"),
+            (["__libc_pause", "main"], "a signal"),
             (["scale_row", "main"], None),
             (["scale_row", "cudaStreamSynchronize"], None),
             ([], None),

@@ -345,14 +345,14 @@ class TestErrors:
         )
         assert len(crash(Fragment(dialect="x", errors=errors)).errors) == 2
 
-    def test_order_is_that_of_the_inputs(self):
+    def test_order_is_that_of_the_texts_and_their_lines(self):
         places = [(1, 1), (0, 9), (0, 2), (1, None)]
         errors = tuple(
             ErrorRecord(api=f"a{n}", at=Position(input=i, line=line))
             for n, (i, line) in enumerate(places)
         )
         found = crash(*(Fragment(dialect="x", errors=(e,)) for e in errors)).errors
-        assert [(e.at.input, e.at.line) for e in found] == [(0, 2), (0, 9), (1, None), (1, 1)]
+        assert [(e.at.input, e.at.line) for e in found] == [(1, None), (1, 1), (0, 2), (0, 9)]
 
 
 class TestSignal:

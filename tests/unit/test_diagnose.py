@@ -82,7 +82,7 @@ def test_a_known_crash() -> None:
     assert result.diagnoses[0].level is Level.LIKELY
     assert result.family == "gpu"
     assert result.action is result.diagnoses[0].action is Action.RESTART_PROCESS
-    assert result.next_evidence == ()
+    assert result.next_evidence[0] == "x", "likely is not certain"
     assert {"700", "sigsegv", "cuda"} <= known.words
 
 
@@ -305,11 +305,11 @@ def test_without_symbols_a_build_with_symbols_is_asked_for() -> None:
 def test_an_asynchronous_error_wants_the_launch_that_failed() -> None:
     crash = Crash(errors=(ASYNC,), threads=(_thread(Frame(index=0, function="f")),))
     assert "CUDA_LAUNCH_BLOCKING=1 PROGRAM" in _missing(crash)
-    assert "cuda-gdb -batch -ex 'target cudacore" in _missing(crash)
+    assert "CUDA_ENABLE_COREDUMP_ON_EXCEPTION=1" in _missing(crash)
     blocking = Environment(variables={"CUDA_LAUNCH_BLOCKING": "1"})
     text = _missing(dataclasses.replace(crash, environment=blocking))
     assert "CUDA_LAUNCH_BLOCKING" not in text
-    assert "cudacore" in text
+    assert "CUDA_ENABLE_COREDUMP_ON_EXCEPTION=1" in text
     on_gpu = dataclasses.replace(
         crash, threads=(_thread(Frame(index=0, function="k"), kind=ThreadKind.GPU),)
     )

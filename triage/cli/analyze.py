@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from triage.cli.output import (
+    TIMEOUT,
     core_options,
     core_request,
     emit,
@@ -21,6 +22,7 @@ _EPILOG = """\b
 Examples:
   clawtriage analyze crash.log
   clawtriage analyze engine.log backtrace.txt dmesg.txt      one incident, three witnesses
+  clawtriage analyze engine.log gpu.nvcudmp model.gguf       pieces of any kind, in any order
   clawtriage analyze crash-bundle/                           every file in a folder
   clawtriage analyze crash-bundle.tar.gz                     every file in an archive
   kubectl logs claw-0 --previous | clawtriage analyze -
@@ -46,6 +48,7 @@ def command(
     binaries: tuple[Path, ...],
     sysroot: Path | None,
     symbols: Path | None,
+    debugger: Path | None,
     timeout: float,
     unsafe_no_sandbox: bool,
     explain_parse: bool,
@@ -67,8 +70,10 @@ def command(
     from triage.pipeline import Analyzer, Options  # not for --help
 
     request = None
-    if binaries or sysroot or symbols:  # logs do not need what this imports
-        request = core_request(binaries, sysroot, symbols, timeout, unsafe_no_sandbox)
+    if (
+        binaries or sysroot or symbols or debugger or unsafe_no_sandbox or timeout != TIMEOUT
+    ):  # logs do not need what this imports
+        request = core_request(binaries, sysroot, symbols, debugger, timeout, unsafe_no_sandbox)
     analyzer = Analyzer(Options(packs=packs, db=db, tmp=tmp, core=request, redact=not no_redact))
     if explain_parse:
         if form != "text":
@@ -77,6 +82,6 @@ def command(
         show(page, output, inputs)
         return 0
     report = analyzer.analyze(inputs)
-    if request and not any(item.kind in _DUMPS for item in report.inputs):
+    if binaries and not any(item.kind in _DUMPS for item in report.inputs):
         click.echo("clawtriage: no input is a core dump: --binary was not used", err=True)
     return emit(report, form=form, verbose=verbose, output=output, color=color)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -11,11 +12,10 @@ from collections.abc import Sequence
 import click
 
 from triage import __version__
-from triage.errors import ExitCode, PackError, Terminated, TriageError
+from triage.errors import ExitCode, PackError, TriageError
 from triage.text.safe import safe_line, safe_text
 
 _READER_GONE = 141  # as a shell reports a program that SIGPIPE ended
-_INTERRUPTED = 130
 _COMMANDS = {
     "analyze": "Diagnose a crash from its logs, backtraces and dumps.",
     "batch": "Diagnose every upload in a folder.",
@@ -79,16 +79,14 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as error:
         # click leaves like this where the reader of standard output went away.
         return _READER_GONE if error.code == 1 else int(ExitCode.USAGE)
-    except Terminated as end:
-        return end.status
-    except (Exception, KeyboardInterrupt) as error:
+    except Exception as error:
         if "--debug" in arguments:
             traceback.print_exc()
         return _report(error)
     return int(result) if isinstance(result, int) else 0
 
 
-def _report(error: BaseException) -> int:
+def _report(error: Exception) -> int:
     """Say what went wrong and return the exit status for it."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
@@ -100,11 +98,13 @@ def _report(error: BaseException) -> int:
     if isinstance(error, TriageError):
         _complain(str(error), error.hint, lines=isinstance(error, PackError))
         return int(error.exit_code)
-    if isinstance(error, click.Abort | KeyboardInterrupt):
-        return _INTERRUPTED
     if isinstance(error, BrokenPipeError):
         _drop_output()
         return _READER_GONE
+    if isinstance(error, OSError) and error.errno == errno.EBADF:
+        _complain("nothing could be printed: standard output is closed", "give it a file: > FILE")
+        _drop_output()
+        return int(ExitCode.USAGE)
     if isinstance(error, OSError):
         what = f"{error.filename}: " if error.filename else ""
         _complain(f"{what}{error.strerror or error}", "check free space and permissions")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from triage.cli.output import core_options, core_request, shared_options
-from triage.errors import ExitCode
+from triage.errors import BatchError, ExitCode
 from triage.text.safe import safe_line
 
 _EPILOG = """\b
@@ -19,7 +19,7 @@ Examples:
 
 
 @click.command("batch", epilog=_EPILOG)
-@click.argument("uploads", metavar="UPLOADS", type=click.Path(path_type=Path))
+@click.argument("uploads", metavar="UPLOADS", type=click.Path())
 @click.option(
     "-f", "--format", "form", type=click.Choice(["jsonl"]), default="jsonl", show_default=True,
     expose_value=False, help="One JSON line for each upload.",
@@ -31,11 +31,12 @@ Examples:
 @core_options
 @shared_options
 def command(
-    uploads: Path,
+    uploads: str,
     fail_on: tuple[str, ...],
     binaries: tuple[Path, ...],
     sysroot: Path | None,
     symbols: Path | None,
+    debugger: Path | None,
     timeout: float,
     unsafe_no_sandbox: bool,
     packs: tuple[Path, ...],
@@ -48,20 +49,22 @@ def command(
     An upload is a file in it, or a sub-folder whose files are all evidence of one incident. An
     upload that cannot be read is a line with an error; the others are not held up.
     """
+    if not uploads:
+        raise BatchError(
+            "the name of the folder is empty", hint="is a variable of the shell not set?"
+        )
     from triage.batch.run import run_batch  # not for --help
     from triage.pipeline import Options
     from triage.render.json_ import dump
 
-    options = Options(
-        packs=packs, db=db, tmp=tmp, redact=not no_redact,
-        core=core_request(binaries, sysroot, symbols, timeout, unsafe_no_sandbox),
-    )  # fmt: skip
+    request = core_request(binaries, sysroot, symbols, debugger, timeout, unsafe_no_sandbox)
+    options = Options(packs=packs, db=db, tmp=tmp, redact=not no_redact, core=request)
     seen: set[str] = set()
-    for row in run_batch(uploads, options):
+    for row in run_batch(Path(uploads), options):
         # Bytes, so that no locale can make a name in a crash fail the night.
         sys.stdout.buffer.write(dump(row, indent=None).encode("utf-8", "backslashreplace") + b"\n")
         sys.stdout.buffer.flush()
         seen.add("error" if "error" in row else str(row["report"]["verdict"]))
     if not seen:
-        click.echo(f"clawtriage: no uploads in {safe_line(str(uploads))}", err=True)
+        click.echo(f"clawtriage: no uploads in {safe_line(uploads)}", err=True)
     return int(ExitCode.UNKNOWN) if seen & set(fail_on) else 0

@@ -40,6 +40,7 @@ def command(
     binaries: tuple[Path, ...],
     sysroot: Path | None,
     symbols: Path | None,
+    debugger: Path | None,
     timeout: float,
     unsafe_no_sandbox: bool,
     logs: tuple[str, ...],
@@ -59,18 +60,24 @@ def command(
     gdb reads the stacks in a sandbox; the core itself tells the signal, the command line and the
     variables. No file is opened but those that you name, and this machine's libraries that have the
     build ids of the core's where you give --binary. A CORE may be packed (gzip, bzip2, xz, zstd,
-    lz4); a folder stands for the core dumps in it. A GPU core dump (CUDA_COREDUMP_FILE) holds its
-    own code, symbols and lines: it is read without gdb, and without --binary.
+    lz4); a folder stands for the core dumps in it, and `-` for standard input. A GPU core dump
+    (CUDA_COREDUMP_FILE) holds its own code, symbols and lines: it is read without gdb, and without
+    --binary.
     """
     from triage.cli.core_runs import CoreRun, Page  # not for --help
 
     run = CoreRun(
-        request=core_request(binaries, sysroot, symbols, timeout, unsafe_no_sandbox),
+        request=core_request(binaries, sysroot, symbols, debugger, timeout, unsafe_no_sandbox),
         logs=logs, packs=packs, db=db, tmp=tmp, redact=not no_redact,
     )  # fmt: skip
     page = Page(form=form, verbose=verbose, output=output, color=color)
     if listing or last:
-        if len(cores) > 1 or (listing and last):
+        if listing and last:
+            raise UsageError(
+                "--list shows crashes and --last reads one: give one of the two",
+                hint="clawtriage core --list; clawtriage core --last PROGRAM",
+            )
+        if len(cores) > 1:
             raise UsageError("name one program at most", hint="clawtriage core --last PROGRAM")
         match = cores[0] if cores else None
         return run.list_kept(match, page) if listing else run.read_last(match, page)

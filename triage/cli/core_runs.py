@@ -45,15 +45,26 @@ class CoreRun:
 
     def read(self, names: Sequence[str], page: Page) -> int:
         """Report on core dumps: one with its logs, or several, each a crash of its own."""
+        if "" in names:
+            raise InputError(
+                "the name of a core dump is empty", hint="is a variable of the shell not set?"
+            )
+        if [*names, *self.logs].count("-") > 1:
+            raise UsageError("standard input can be read once", hint="give `-` once")
         if len(names) == 1 and not Path(names[0]).is_dir():
-            return self._read_one(Path(names[0]), page)
+            return self._read_one(names[0], page)
+        from triage.debugger.bundle import BundledFile
         from triage.intake.core import find_cores
 
-        paths = [
-            path
-            for name in names
-            for path in (find_cores(Path(name)) if Path(name).is_dir() else [Path(name)])
-        ]
+        paths: list[str] = []
+        beside: list[BundledFile] = []
+        for name in names:
+            if not Path(name).is_dir():
+                paths.append(name)
+                continue
+            found = find_cores(Path(name))
+            paths += map(str, found.cores)
+            beside += (BundledFile(path, str(path)) for path in found.programs)
         if self.logs:
             raise UsageError(
                 "a log belongs to one crash, and several core dumps are named",
@@ -61,7 +72,7 @@ class CoreRun:
             )
         if page.form == "json" and len(paths) > 1:
             raise UsageError("json is one report", hint="for several: --format jsonl")
-        return self._read_many(paths, page)
+        return self._read_many(paths, replace(self.request, bundled=tuple(beside)), page)
 
     def read_last(self, match: str | None, page: Page) -> int:
         """Report on the last crash that systemd keeps of a program."""
@@ -73,9 +84,10 @@ class CoreRun:
             click.echo(f"clawtriage: {safe_line(_crash_words(crash))}", err=True)
             opened = load_crash(crash, spool)
             request = self.request
-            if not request.binary and not request.binaries:
-                request = replace(request, binary=_executable(crash, opened))
-            return self._read_opened(opened, f"--last {crash.pid}", request, page)
+            kept = None if request.binaries else _executable(crash, opened)
+            if kept is not None:
+                request = replace(request, binaries=(kept,))
+            return self._read_opened(opened, f"clawtriage core --last {crash.pid}", request, page)
 
     def list_kept(self, match: str | None, page: Page) -> int:
         """Print the crashes that systemd keeps."""
@@ -85,15 +97,17 @@ class CoreRun:
         show("".join(f"{row}\n" for row in rows), page.output)
         return 0
 
-    def _read_one(self, core: Path, page: Page) -> int:
+    def _read_one(self, core: str, page: Page) -> int:
         from triage.intake.core import load_core
         from triage.intake.spool import Spool
 
         with Spool(self.tmp) as spool:
             opened = load_core(core, spool)
-            return self._read_opened(opened, shlex.quote(str(core)), self.request, page)
+            return self._read_opened(
+                opened, f"clawtriage core {shlex.quote(core)}", self.request, page
+            )
 
-    def _read_opened(self, opened: Loaded, name: str, request: CoreRequest, page: Page) -> int:
+    def _read_opened(self, opened: Loaded, command: str, request: CoreRequest, page: Page) -> int:
         from triage.model.report import InputKind
 
         if opened.kind is InputKind.GPU_CORE:
@@ -102,7 +116,8 @@ class CoreRun:
 
         # gdb takes longest: it reads the core while the rest is imported, and what prints the
         # report is imported while it still reads.
-        with EarlyRead(opened.path or Path(opened.input.name), request, name=name) as early:
+        path = opened.path or Path(opened.input.name)
+        with EarlyRead(path, request, command=command) as early:
             return self._analyze(opened, request, page, early)
 
     def _analyze(
@@ -121,7 +136,7 @@ class CoreRun:
             report, form=page.form, verbose=page.verbose, output=page.output, color=page.color
         )
 
-    def _read_many(self, paths: Sequence[Path], page: Page) -> int:
+    def _read_many(self, paths: Sequence[str], request: CoreRequest, page: Page) -> int:
         from triage.debugger.pool import GdbPool
         from triage.intake.core import load_core
         from triage.intake.spool import Spool
@@ -133,13 +148,13 @@ class CoreRun:
         with Spool(self.tmp) as shown, GdbPool(shown.folder) as pool:
             options = Options(
                 packs=self.packs, db=self.db, tmp=self.tmp, redact=self.redact,
-                core=self.request, pool=pool,
+                core=request, pool=pool,
             )  # fmt: skip
             analyzer = Analyzer(options)
             for path in paths:
                 try:
                     with Spool(self.tmp) as spool:
-                        report = analyzer.analyze([str(path)], load_core(path, spool))
+                        report = analyzer.analyze([path], load_core(path, spool))
                 except TriageError as error:
                     click.echo(f"clawtriage: {safe_line(str(error))}", err=True)
                     failures.append(error)
@@ -159,13 +174,13 @@ class CoreRun:
         return int(next(code for code in order if code in codes))
 
 
-def _render(report: Report, path: Path, page: Page) -> str:
+def _render(report: Report, path: str, page: Page) -> str:
     from triage.render import renderers
 
     options = page_options(page.output, page.color, page.verbose)
     text = renderers()[page.form].render(report, options)
     if page.form == "text":
-        return f"=== {safe_line(str(path))}\n{text}\n"
+        return f"=== {safe_line(path)}\n{text}\n"
     return text if text.endswith("\n") else f"{text}\n"
 
 

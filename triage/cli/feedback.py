@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 Examples:
-  clawtriage analyze crash.log --format json > report.json
-  clawtriage feedback report.json --right
+  clawtriage feedback report.json --right      made by analyze crash.log --format json
   clawtriage feedback report.json --wrong
   clawtriage feedback report.json --fixed-by ggml/cuda-oom
 """

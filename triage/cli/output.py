@@ -21,8 +21,21 @@ if TYPE_CHECKING:
     from triage.render import RenderOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
+TIMEOUT = 180
 FORMATS = ("text", "markdown", "json", "jsonl")
-_PATH = click.Path(path_type=Path)
+
+
+class NamedPath(click.Path):
+    """A path that is not empty: as a path an empty name would be the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; an empty name is wrong usage."""
+        if value == "":
+            self.fail("the name is empty (is a variable of the shell not set?)", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+_PATH = NamedPath(path_type=Path)
 
 
 def _with_options(command: F, options: Sequence[Callable[[F], F]]) -> F:
@@ -85,7 +98,11 @@ def core_options(command: F) -> F:
             help="Where programs, libraries and debug files are by build id.",
         ),
         click.option(
-            "--timeout", type=click.FloatRange(min=1), metavar="SECONDS", default=180,
+            "--debugger", type=_PATH, metavar="GDB",
+            help="The gdb to use, such as one that knows another processor (default: gdb in PATH).",
+        ),
+        click.option(
+            "--timeout", type=click.FloatRange(min=1), metavar="SECONDS", default=TIMEOUT,
             show_default=True, help="How long gdb may take for a core dump in all.",
         ),
         click.option(
@@ -100,21 +117,27 @@ def core_request(
     binaries: tuple[Path, ...],
     sysroot: Path | None,
     symbols: Path | None,
+    debugger: Path | None,
     timeout: float,
     unsafe_no_sandbox: bool,
 ) -> CoreRequest:
-    """Return what the options of `core_options` ask for."""
+    """Return what the options of `core_options` ask for.
+
+    Raises InputError for a program that is named and is none.
+    """
     from triage.debugger.limits import limits_within  # not for --help
     from triage.debugger.prepare import CoreRequest
 
-    return CoreRequest(
-        binary=binaries[0] if len(binaries) == 1 else None,
-        binaries=binaries if len(binaries) > 1 else (),
+    request = CoreRequest(
+        binaries=binaries,
         sysroot=sysroot,
         symbols=symbols,
+        debugger=debugger,
         sandbox=not unsafe_no_sandbox,
         limits=limits_within(timeout),
     )
+    request.check()
+    return request
 
 
 def emit(

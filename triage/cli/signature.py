@@ -148,7 +148,7 @@ def new_command(
     log = "" if crash else _text_of(source)
     if crash is None:
         analyzer = _analyzer(packs)
-        crash = analyzer.with_engine(analyzer.read([str(source)]).crash)
+        crash = analyzer.completed(analyzer.read([str(source)]).crash)
     text = propose(crash, signature_id, log, source.name)
     if output is None:
         click.echo(text, nl=False)
@@ -179,7 +179,7 @@ def explain_command(signature_id: str, inputs: tuple[str, ...], packs: tuple[Pat
     result = analyzer.read(inputs)
     names = [item.name for item in result.inputs]
     explanation = explain(
-        signature, Facts(analyzer.with_engine(result.crash), analyzer.store.engines())
+        signature, Facts(analyzer.completed(result.crash), analyzer.store.engines())
     )
     for outcome in explanation.outcomes:
         for line in _outcome_lines(outcome, names):

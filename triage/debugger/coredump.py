@@ -24,7 +24,7 @@ def read_core_dump(
     *,
     input_id: int,
     known_variables: frozenset[str] | Callable[[], frozenset[str]] = frozenset(),
-    name: str | None = None,
+    command: str | None = None,
     pool: GdbPool | None = None,
 ) -> Fragment:
     """Read a core dump into a fragment.
@@ -35,7 +35,7 @@ def read_core_dump(
     command line calls the core dump, where that is not its path; `pool` has gdbs for more than one
     core dump. Raises InputError where `path` is no core dump or the binary no program.
     """
-    with prepare(path, request, name=name, start=pool is None) as prepared:
+    with prepare(path, request, command=command, start=pool is None) as prepared:
         return read_prepared(
             prepared, input_id=input_id, known_variables=known_variables, pool=pool
         )
@@ -79,6 +79,8 @@ def read_environment(
         *(f"variable.{n}" for n in variables),
         *(f"option.{n}" for n in options),
     ]
+    if facts.executable is not None:
+        names.append("executable")
     if startup.arguments is not None:
         names.append("command_line")
     if model is not None:
@@ -86,6 +88,7 @@ def read_environment(
     return Environment(
         os="linux",
         arch=facts.arch,
+        executable=facts.executable,
         command_line=startup.arguments,
         variables=variables,
         options=options,

@@ -29,7 +29,7 @@ def anticipate(arguments: Sequence[str]) -> Iterator[None]:
     words = dict(pairwise(arguments))
     binary = words.get("--binary", words.get("-b"))
     if binary is not None and not arguments[0].startswith("-"):
-        path, request = Path(arguments[0]), CoreRequest(binary=Path(binary))
+        path, request = Path(arguments[0]), CoreRequest(binaries=(Path(binary),))
         with contextlib.suppress(TriageError):
             _anticipated.append((path, request, prepare(path, request)))
     try:
@@ -39,13 +39,13 @@ def anticipate(arguments: Sequence[str]) -> Iterator[None]:
             _anticipated.pop()[2].close()
 
 
-def _prepare(path: Path, request: CoreRequest, name: str | None) -> Prepared:
+def _prepare(path: Path, request: CoreRequest, command: str | None) -> Prepared:
     while _anticipated:
         *asked, prepared = _anticipated.pop()
         if asked == [path, request]:
             return prepared
         prepared.close()
-    return prepare(path, request, name=name)
+    return prepare(path, request, command=command)
 
 
 class EarlyRead(Closing):
@@ -54,10 +54,10 @@ class EarlyRead(Closing):
     Which variables the signatures ask about is told last, by `result`.
     """
 
-    def __init__(self, path: Path, request: CoreRequest, *, name: str | None = None) -> None:
+    def __init__(self, path: Path, request: CoreRequest, *, command: str | None = None) -> None:
         """Start gdb; raises InputError where the files are not what they should be."""
         self.path = path
-        self._prepared = _prepare(path, request, name)
+        self._prepared = _prepare(path, request, command)
         self._variables: frozenset[str] = frozenset()
         self._told = threading.Event()
         self._fragment: Fragment | None = None

@@ -108,6 +108,7 @@ def bare_fragment(facts: CoreFacts, input_id: int, *warnings: ReportWarning) -> 
         signal=_signal(facts, input_id),
         signal_rank=SIGNAL_RANK,
         snapshot=facts.snapshot,
+        dumped=not facts.snapshot,
         modules=bare_modules(facts),
         warnings=warnings,
     )
@@ -301,6 +302,7 @@ def _fragment(job: _Job, reading: _Reading, warnings: list[ReportWarning]) -> Fr
         signal=_signal(job.facts, job.input_id),
         signal_rank=SIGNAL_RANK,
         snapshot=job.facts.snapshot,
+        dumped=not job.facts.snapshot,
         modules=describe_modules(
             job.facts, reading.libraries, job.prepared.program, _with_lines(threads)
         ),

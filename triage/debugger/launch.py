@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import resource
 import select
@@ -17,6 +18,7 @@ from typing import Final, NamedTuple
 
 from triage.closing import Closing
 from triage.debugger.sandbox import Sandbox
+from triage.ending import at_end, unbroken
 from triage.errors import DebuggerError
 
 NOWHERE: Final = "/nonexistent"
@@ -25,6 +27,7 @@ MEMORY_BYTES: Final = 16 << 30
 UNWOUND_FRAMES: Final = 20_000
 _MAX_WORKERS: Final = 4
 _KILL_WAIT: Final = 5.0
+_FIRST_FREE: Final = 3
 
 _ENVIRONMENT: Final = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -66,7 +69,7 @@ class GdbProcess(Closing):
         self.sandboxed = sandbox is not None
         self._folder: str | None = None
         self._closing = threading.Lock()
-        with _running_lock:
+        with unbroken(), _running_lock:
             if _over.is_set():
                 raise DebuggerError("the program ends, so no gdb is started")
             try:
@@ -88,6 +91,11 @@ class GdbProcess(Closing):
         """End gdb, whatever it is doing: it can ignore every signal but this."""
         _running.discard(self)
         with self._closing:  # the thread that reads may see its end at the same time
+            self._end()
+
+    def kill(self) -> None:
+        """End gdb without waiting for another thread that does the same."""
+        with contextlib.suppress(OSError, ValueError):
             self._end()
 
     def _end(self) -> None:
@@ -133,6 +141,15 @@ def end_all() -> None:
         _over.set()
     for process in tuple(_running):
         process.close()
+
+
+def _kill_all() -> None:
+    """End every gdb when a signal ends the program, whatever was being done with it."""
+    for process in tuple(_running):
+        process.kill()
+
+
+at_end(_kill_all)
 
 
 def path_text(path: Path | None) -> str | None:
@@ -224,15 +241,27 @@ def _new_folder() -> str:
 
 
 def _start_in(sandbox: Sandbox, options: GdbOptions) -> subprocess.Popen[bytes]:
+    filter_at = _readable(sandbox.program)
+    try:
+        command = sandbox.command(
+            _arguments(options), cpu=options.cpu, memory=options.memory, filter_at=filter_at
+        )
+        return _start(command, "/", (filter_at,))
+    finally:
+        os.close(filter_at)
+
+
+def _readable(data: bytes) -> int:
+    """Return a descriptor that gives some bytes, and is none of those that a program starts with.
+
+    In a process whose own were closed a new one can be 0 to 2, where gdb's pipes will be.
+    """
     read_end, write_end = os.pipe()
     try:
-        os.write(write_end, sandbox.program)
-        os.close(write_end)
-        command = sandbox.command(
-            _arguments(options), cpu=options.cpu, memory=options.memory, filter_at=read_end
-        )
-        return _start(command, "/", (read_end,))
+        os.write(write_end, data)
+        return fcntl.fcntl(read_end, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE)
     finally:
+        os.close(write_end)
         os.close(read_end)
 
 

@@ -148,9 +148,14 @@ class MiSession(Closing):
                 stderr, outcome = self.stderr.strip(), self.outcome
                 if self._owner.sandboxed and stderr.startswith(_SANDBOX_SAYS):
                     raise SandboxError(stderr)
-                shown = "no answer" if reply.message is None else repr(reply.error or found)
+                if reply.message is None:
+                    said = f": {stderr}" if stderr else ""
+                    raise DebuggerError(
+                        f"gdb did not answer before it was given anything ({outcome}){said}",
+                        hint="see whether it starts here: gdb -nx -batch -ex 'show version'",
+                    )
                 raise DebuggerError(
-                    f"gdb does not keep to `{name} {value}`: {shown} ({outcome}) {stderr}".rstrip(),
+                    f"gdb does not keep to `{name} {value}`: {reply.error or found!r}",
                     hint="gdb 12 or newer is needed: gdb --version",
                 )
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import shlex
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from triage.closing import Closing
+from triage.debugger.bundle import Bundle, BundledFile
 from triage.debugger.files import open_regular
 from triage.debugger.launch import GdbOptions, GdbProcess, find_gdb, path_text
 from triage.debugger.limits import GdbLimits
@@ -24,32 +26,45 @@ from triage.elf.image import Image, read_image
 from triage.errors import DebuggerError, InputError, SandboxError
 from triage.model.crash import ReportWarning, Symbols
 
+_NAMED: Final = 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoreRequest:
     """What the user wants of a core dump.
 
-    `binary` is the program, `binaries` are several of which the one with the core's build id is
-    taken. `sysroot` holds the crashed machine's files in their folders, `symbols` files by build
-    id.
+    `binaries` is the program, or several of which the one with the core's build id is taken;
+    `bundled` are the files that came with the core dump, which need that build id in any case.
+    `sysroot` holds the crashed machine's files in their folders, `symbols` files by build id.
+    `debugger` is a gdb in place of the one that the search path leads to.
     """
 
-    binary: Path | None = None
     binaries: tuple[Path, ...] = ()
+    bundled: tuple[BundledFile, ...] = ()
     sysroot: Path | None = None
     symbols: Path | None = None
+    debugger: Path | None = None
     sandbox: bool = True
     limits: GdbLimits = field(default_factory=GdbLimits)
 
     @property
     def wants_gdb(self) -> bool:
         """Tell whether there is a file that gdb could take names from."""
-        return bool(self.binary or self.binaries or self.sysroot or self.symbols)
+        return bool(self.binaries or self.sysroot or self.symbols)
+
+    def check(self) -> None:
+        """Raise InputError where a program that the user names is none, or cannot be read."""
+        if self.debugger is not None and not os.access(self.debugger, os.X_OK):
+            raise InputError(
+                f"the debugger {self.debugger} cannot be run", hint="give the path of a gdb"
+            )
+        for binary in self.binaries:
+            _read_program(binary)
 
     def program(self, facts: CoreFacts) -> Path | None:
         """Return the program that crashed, of those that the user named."""
-        if self.binary is not None:
-            return self.binary
+        if len(self.binaries) == 1:
+            return self.binaries[0]
         wanted = facts.executable_build_id
         return next((b for b in self.binaries if wanted and build_id_of(b) == wanted), None)
 
@@ -104,19 +119,26 @@ class Prepared(Closing):
 
 
 def prepare(
-    path: Path, request: CoreRequest, *, name: str | None = None, start: bool = True
+    path: Path, request: CoreRequest, *, command: str | None = None, start: bool = True
 ) -> Prepared:
     """Read what a core dump says of itself, and start gdb where there is use for it.
 
-    `name` is what a command line calls the core dump, where that is not its path; `start` false
-    leaves it to the reader to start gdb. Raises InputError where `path` is no core dump or the
-    binary no program.
+    `command` begins the command line that reads it, where that is not `clawtriage core` with its
+    path; `start` false leaves it to the reader to start gdb. Raises InputError where
+    `path` is no core dump or the binary no program.
     """
     with _open(path, "core dump") as stream:
         facts = read_core(stream, os.fstat(stream.fileno()).st_size)
-    places = Places(request.sysroot, request.symbols)
+    bundle = _bundle(request.bundled)
+    places = Places(request.sysroot, request.symbols, bundle if request.sandbox else Bundle())
     binary = request.program(facts) or places.executable(facts)
-    image, warnings = _examine(name or shlex.quote(str(path)), binary, facts)
+    bundled = None if binary else places.bundle.program(facts)
+    program = BundledFile(binary, str(binary)) if binary else bundled
+    if program is None:
+        again = command or f"clawtriage core {shlex.quote(str(path))}"
+        image, warnings = None, [_missing(again, facts, request, bundle)]
+    else:
+        image, warnings = _examine(program, facts)
     prepared = Prepared(
         path=path,
         facts=facts,
@@ -125,14 +147,22 @@ def prepare(
         program=None if image is None else _symbols(image),
         poolable=image is not None
         and None not in (image.build_id, facts.executable_build_id)
-        and not facts.warnings,
+        and not facts.warnings
+        and program is not None
+        and not program.unpacked,
     )
     readable = facts.supported and facts.threads and not facts.oversized
-    if readable and request.wants_gdb:
-        _set_up(prepared, request, None if image is None else binary, image)
+    if readable and (request.wants_gdb or places.bundle.fits(facts)):
+        _set_up(prepared, request, places, None if image is None else program, image)
         if start:
             _start(prepared)
     return prepared
+
+
+@lru_cache(maxsize=1)
+def _bundle(files: tuple[BundledFile, ...]) -> Bundle:
+    """Return the files of a bundle, which are looked at once for all core dumps in it."""
+    return Bundle(files)
 
 
 def _start(prepared: Prepared) -> None:
@@ -147,16 +177,20 @@ def _start(prepared: Prepared) -> None:
 
 
 def _set_up(
-    prepared: Prepared, request: CoreRequest, binary: Path | None, image: Image | None
+    prepared: Prepared,
+    request: CoreRequest,
+    places: Places,
+    program: BundledFile | None,
+    image: Image | None,
 ) -> None:
-    gdb = find_gdb()
+    binary = None if program is None else program.path
+    gdb = str(request.debugger.absolute()) if request.debugger else find_gdb()
     if gdb is None:
         message = "gdb is not installed, so functions have no names: apt-get install gdb"
         prepared.warnings.append(_warn("debugger-missing", message))
         return
     try:
         if request.sandbox:
-            places = Places(request.sysroot, request.symbols)
             verified = verify(prepared.path, binary, image, prepared.facts, places)
             prepared.setup = _in_sandbox(gdb, verified, binary)
         else:
@@ -223,13 +257,21 @@ def _open(path: Path, what: str) -> BinaryIO:
     try:
         return open_regular(path)
     except OSError as error:
-        raise InputError(f"cannot read the {what} {path}: {error.strerror}") from error
+        hint = "check its name, and who may read it: ls -l FILE"
+        raise InputError(f"cannot read the {what} {path}: {error.strerror}", hint=hint) from error
+
+
+def _read_program(binary: Path) -> Image:
+    with _open(binary, "binary") as stream:
+        try:
+            return read_image(stream)
+        except InputError as error:
+            raise InputError(f"the binary {binary} is {error}", hint=error.hint) from error
 
 
 def build_id_of(binary: Path) -> str | None:
     """Return the build id of a program; raises InputError where the file is none."""
-    with _open(binary, "binary") as stream:
-        return read_image(stream).build_id
+    return _read_program(binary).build_id
 
 
 def is_same_program(core: Path, binary: Path) -> bool | None:
@@ -240,14 +282,9 @@ def is_same_program(core: Path, binary: Path) -> bool | None:
     return None if wanted is None or found is None else wanted == found
 
 
-def _examine(
-    core: str, binary: Path | None, facts: CoreFacts
-) -> tuple[Image | None, list[ReportWarning]]:
+def _examine(program: BundledFile, facts: CoreFacts) -> tuple[Image | None, list[ReportWarning]]:
     """Return what the program's file holds, None where it is not the one that crashed."""
-    if binary is None:
-        return None, [_missing(core, facts)]
-    with _open(binary, "binary") as stream:
-        image = read_image(stream)
+    image, binary = _read_program(program.path), program.name
     problem = _mismatch(binary, image, facts)
     if problem is not None:
         return None, [problem]
@@ -266,7 +303,7 @@ def _symbols(image: Image) -> Symbols:
     return Symbols.SYMBOLS_ONLY if image.has_symbols else Symbols.MISSING
 
 
-def _mismatch(binary: Path, image: Image, facts: CoreFacts) -> ReportWarning | None:
+def _mismatch(binary: str, image: Image, facts: CoreFacts) -> ReportWarning | None:
     wanted = facts.executable_build_id
     if image.arch != facts.arch:
         reason = f"it is for {image.arch}, the core dump from {facts.arch}"
@@ -281,17 +318,35 @@ def _mismatch(binary: Path, image: Image, facts: CoreFacts) -> ReportWarning | N
     return _warn("binary-mismatch", message)
 
 
-def _missing(core: str, facts: CoreFacts) -> ReportWarning:
+def _missing(again: str, facts: CoreFacts, request: CoreRequest, bundle: Bundle) -> ReportWarning:
     executable = facts.executable or "an unknown program"
     given = shlex.quote((facts.executable or "PATH").removesuffix(" (deleted)"))
     message = (
-        f"without the program there are no function names; the core dump is from {executable}: "
-        f"clawtriage core {core} --binary {given}"
+        f"without the program there are no function names; the core dump is from {executable}"
+        f"{_not_it(facts, request, bundle)}: {again} --binary {given}"
     )
     return _warn("binary-missing", message)
 
 
-def _stripped(binary: Path, image: Image) -> ReportWarning:
+def _not_it(facts: CoreFacts, request: CoreRequest, bundle: Bundle) -> str:
+    """Say why the programs that there are cannot be taken for the one that crashed."""
+    there = [*map(str, request.binaries), *bundle.names]
+    if not there:
+        return ""
+    names = ", ".join(there[:_NAMED]) + (" …" if len(there) > _NAMED else "")
+    if facts.executable_build_id is None:
+        return (
+            f", and does not have its build id, so that it cannot be told whether that is {names}; "
+            "name the one that you trust to be it"
+        )
+    if bundle.program(facts) is not None:
+        return (
+            f"; the one that came with it ({names}) is used in a sandbox only, unless you name it"
+        )
+    return f" with the build id {facts.executable_build_id}, which is not that of {names}"
+
+
+def _stripped(binary: str, image: Image) -> ReportWarning:
     left = "function names only" if image.has_symbols else "no symbols"
     message = (
         f"{binary} has {left}; for files and lines give the file before `strip`, "

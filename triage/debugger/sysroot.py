@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from triage.debugger.bundle import Bundle
 from triage.debugger.files import open_regular
 from triage.debugger.sandbox import CORE, DEBUG, EMPTY, EXECUTABLE, SYSROOT, Mounts
 from triage.elf.facts import CoreFacts, CoreModule
@@ -44,10 +45,11 @@ class Verified(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Where files are looked for: folders that the user named, else this machine."""
+    """Where files are looked for: folders that the user named, the bundle, this machine."""
 
     sysroot: Path | None = None
     symbols: Path | None = None
+    bundle: Bundle = Bundle()
 
     def executable(self, facts: CoreFacts) -> Path | None:
         """Return the crashed program from the folders that the user named, if it is there."""
@@ -65,6 +67,7 @@ class Places(NamedTuple):
         """Yield the paths at which a library may be."""
         if module.build_id is not None:
             yield from _stored(self.symbols, module.build_id)
+            yield from _one(self.bundle.image(module.build_id))
         for path in dict.fromkeys((module.path, name)):
             if path.startswith("/") and _inside(path) is not None:
                 if self.sysroot is not None:
@@ -78,6 +81,7 @@ class Places(NamedTuple):
         if self.symbols is not None:
             yield f"{self.symbols}/{first}/{rest}/debuginfo"
             yield f"{self.symbols}/{build_id}/debuginfo"
+        yield from _one(self.bundle.debug_file(build_id))
         for folder in self._debug_folders():
             yield f"{folder}/.build-id/{first}/{rest}.debug"
 
@@ -236,6 +240,10 @@ def _beside(binary: Path, image: Image) -> tuple[str, ...]:
         return ()
     folder = binary.absolute().parent
     return (f"{folder}/{name}", f"{folder}/.debug/{name}")
+
+
+def _one(path: str | None) -> tuple[str, ...]:
+    return () if path is None else (path,)
 
 
 def _stored(symbols: Path | None, build_id: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from triage.parse.cache import load_cached, store_cached
 
 _CACHED: Final = "gdb-files"
 _LINKER_CACHE: Final = "/etc/ld.so.cache"
+_USUAL: Final = "/bin/gdb"
 # Where the program itself is on systems whose `gdb` is a script.
 _BEHIND_SCRIPT: Final = "/usr/libexec/gdb"
 _PATIENCE: Final = 30
@@ -83,7 +84,8 @@ def _read_entry(file: IO[bytes]) -> tuple[Any, Tools]:
 
 def _program(path: str) -> str:
     """Return the program that a path leads to: a script cannot run where there is no shell."""
-    for candidate in (path, _BEHIND_SCRIPT):
+    candidates = [path, _BEHIND_SCRIPT] if path.endswith(_USUAL) else [path]
+    for candidate in candidates:
         try:
             with open(candidate, "rb") as stream:  # noqa: PTH123 - a string, as everything here
                 if stream.read(4) == b"\x7fELF":
@@ -92,7 +94,7 @@ def _program(path: str) -> str:
             continue
     raise SandboxError(
         f"{path} is a script or cannot be read, and a sandbox holds no shell",
-        hint="put the program gdb itself first in PATH",
+        hint="name the program gdb itself: --debugger PATH",
     )
 
 

@@ -47,8 +47,9 @@ class Section:
 class Image:
     """An ELF executable or shared library.
 
-    `has_debug_info` is about this file alone; `debug_link` is the name that it has for a separate
-    one. `shared_debug` names, with its build id, a file that several debug files have in common.
+    `has_debug_info` is about this file alone; `debug_only` says that it is the separate debug file
+    of a program, without its code; `debug_link` is the name that a program has for such a file.
+    `shared_debug` names, with its build id, a file that several debug files have in common.
     """
 
     arch: str
@@ -58,6 +59,7 @@ class Image:
     build_id: str | None
     has_symbols: bool
     has_debug_info: bool
+    debug_only: bool
     debug_link: str | None
     shared_debug: tuple[str, str] | None = None
 
@@ -66,12 +68,10 @@ def read_image(stream: BinaryIO) -> Image:
     """Read an executable or shared library; raises InputError where it is neither."""
     header = parse_header(read_at(stream, 0, 64))
     if header is None:
-        raise InputError("the binary is not an ELF file", hint="give the program that crashed")
+        raise InputError("not an ELF file", hint="give the program that crashed")
     if header.file_type not in (FileType.EXECUTABLE, FileType.SHARED):
-        kind = "a core dump" if header.file_type == FileType.CORE else "not a program"
-        raise InputError(
-            f"the binary is an ELF file, but {kind}", hint="give the program that crashed"
-        )
+        kind = "a core dump" if header.file_type == FileType.CORE else "no program"
+        raise InputError(f"an ELF file, but {kind}", hint="give the program that crashed")
     sections = list(_read_sections(stream, header))
     names = {s.name for s in sections if s.kind != _NOBITS}
     return Image(
@@ -82,6 +82,7 @@ def read_image(stream: BinaryIO) -> Image:
         build_id=_build_id(stream, header, sections),
         has_symbols=_has_symbols(stream, header, sections),
         has_debug_info=bool(names & {".debug_info", ".zdebug_info"}),
+        debug_only=bool(sections) and ".text" in {s.name for s in sections} - names,
         debug_link=_link(stream, sections, ".gnu_debuglink")[0],
         shared_debug=_shared(*_link(stream, sections, ".gnu_debugaltlink")),
     )

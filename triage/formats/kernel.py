@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 
 from triage.elf.signals import SIGNALS
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
+from triage.formats._kernel_origin import driver_origin
 from triage.model.crash import Environment, ErrorRecord, Fragment, Role, Signal
-from triage.model.position import Position
+from triage.model.position import Origin, Position
 from triage.model.stack import Frame, Thread, Trust
 from triage.text.late import late
 from triage.text.line import Line
@@ -33,6 +34,9 @@ _TRAPS = {
 _MAP = late(r"(?:(?P<offset>[0-9a-fA-F]{1,16}),)?(?P<base>[0-9a-fA-F]{1,16})\+[0-9a-fA-F]{1,16}")
 _CAUSE = late(r"caused by previous Xid (\d{1,4})")
 _MODULE_VERSION = late(r"NVRM: (this kernel module has the version \d{1,4}(?:\.\d{1,4}){1,3})")
+_MAX_ERRORS = 2_000
+"""Errors that are told apart by their process and their time."""
+
 _SAME_EVENT = 60
 """Lines within which two OOM lines on one process are about one kill."""
 
@@ -72,23 +76,30 @@ class _Lines:
     """What was read of one region so far."""
 
     errors: dict[tuple[object, ...], ErrorRecord] = field(default_factory=dict)
-    signal: Signal | None = None
+    signals: list[Signal] = field(default_factory=list)
     places: dict[tuple[object, ...], Thread] = field(default_factory=dict)
     driver: str | None = None
     driver_at: Position | None = None
     killed: dict[str, int] = field(default_factory=dict)
     causes: dict[str, tuple[Position, str]] = field(default_factory=dict)
+    burst: int = 0
+    stamp: float | None = None
 
     def add(self, error: ErrorRecord) -> None:
-        """Add an error, or count it where the same one was seen."""
-        key = (error.api, error.code) if error.code is not None else _shape(error)
+        """Add an error, or count it where the same one of the same process was seen."""
+        what = (error.api, error.code) if error.code is not None else _shape(error)
+        origin = error.origin
+        whose = (origin.pid, origin.process, origin.device) if origin else ()
+        apart = len(self.errors) < _MAX_ERRORS
+        key = (*what, self.burst, *whose) if apart else what
         other = self.errors.get(key)
         self.errors[key] = error if other is None else replace(other, count=other.count + 1)
 
     def name_causes(self) -> None:
         """Add the errors that only the ones that they caused tell of."""
+        stated = {error.code for error in self.errors.values() if error.api == "xid"}
         for code, (at, effect) in self.causes.items():
-            if ("xid", number(code)) not in self.errors:
+            if number(code) not in stated:
                 self.add(
                     ErrorRecord(
                         api="xid",
@@ -100,10 +111,24 @@ class _Lines:
                     )
                 )
 
+    def origin(self, line: str, text: str, device: str | None) -> Origin | None:
+        """Return whose error a line is about; errors within a second of each other are a burst."""
+        origin = driver_origin(line, text, device)
+        if origin and origin.time:
+            stamp = float(origin.time)
+            if self.stamp is not None and not 0 <= stamp - self.stamp <= 1:
+                self.burst += 1
+            self.stamp = stamp
+        return origin
+
     def died(self, item: Item, prefix: str, signal: Signal) -> None:
         """Record that a process got a signal, and where it was."""
-        self.signal = self.signal or signal
         fields, at = item.fields, item.at
+        origin = Origin(
+            process=fields.get(f"{prefix}_process"), pid=number(fields.get(f"{prefix}_pid"))
+        )
+        if len(self.signals) < _MAX_THREADS:
+            self.signals.append(replace(signal, origin=origin))
         module, address = fields.get(f"{prefix}_module"), fields.get(f"{prefix}_ip")
         if module is None or len(self.places) >= _MAX_THREADS:
             return
@@ -115,8 +140,8 @@ class _Lines:
             trust=Trust.ADDRESS_ONLY,
             at=at,
         )
-        name, pid = fields.get(f"{prefix}_process"), number(fields.get(f"{prefix}_pid"))
-        thread = Thread(tid=pid, name=name, frames=(frame,), at=at)
+        name, pid = origin.process, origin.pid
+        thread = Thread(tid=pid, name=name, frames=(frame,), at=at, origin=origin)
         self.places.setdefault((name, module, frame.offset, frame.address), thread)
 
     def out_of_memory(self, where: str, process: str, pid: str | None, at: Position) -> None:
@@ -127,7 +152,16 @@ class _Lines:
             self.killed[pid] = line
             if seen is not None and line - seen <= _SAME_EVENT:
                 return
-        self.add(ErrorRecord(api="oom-killer", name=where, message=f"{where}: {process}", at=at))
+        origin = Origin(process=process, pid=number(pid)) if pid is not None else None
+        self.add(
+            ErrorRecord(
+                api="oom-killer",
+                name=where,
+                message=f"{where}: {process}",
+                at=at,
+                origin=origin,
+            )
+        )
 
 
 def _shape(error: ErrorRecord) -> tuple[object, ...]:
@@ -169,8 +203,9 @@ def _read(region: Region) -> Fragment:
         dialect="kernel",
         threads=tuple(lines.places.values()),
         errors=tuple(lines.errors.values()),
-        signal=lines.signal,
+        signal=lines.signals[0] if lines.signals else None,
         signal_rank=2,
+        deaths=tuple(lines.signals[1:]),
         environment=Environment(driver=lines.driver, where=where),
         claimed=frozenset(source.claimed),
     )
@@ -206,7 +241,9 @@ def _death(lines: _Lines, item: Item) -> None:
         lines.died(item, "poison", named_signal("SIGBUS", at))
         process = fields["poison_process"]
         message = f"hardware memory corruption: {process}"
-        lines.add(ErrorRecord(api="kernel", name="memory failure", message=message, at=at))
+        origin = Origin(process=process, pid=number(fields["poison_pid"]))
+        error = ErrorRecord(api="kernel", name="memory failure", message=message, at=at)
+        lines.add(replace(error, origin=origin))
 
 
 def _oom(lines: _Lines, item: Item) -> None:
@@ -250,7 +287,12 @@ def _driver(lines: _Lines, item: Item) -> None:
         code, label = fields[kind], "SXid" if kind == "sxid" else "Xid"
         text = fields[{"xid": "xid_text", "sxid": "sxid_text"}.get(kind, "vgpu_text")].strip()
         error = ErrorRecord(
-            api="xid", code=number(code), name=f"{label} {code}", message=text or None, at=at
+            api="xid",
+            code=number(code),
+            name=f"{label} {code}",
+            message=text or None,
+            at=at,
+            origin=lines.origin(item.text, text, fields.get("xid_device")),
         )
         if cause := _CAUSE.search(text):
             error = replace(error, role=Role.CONSEQUENCE)
@@ -259,7 +301,8 @@ def _driver(lines: _Lines, item: Item) -> None:
         return
     name, message = _named(item)
     api = "hsa" if kind == "hsa" else "kernel"
-    lines.add(ErrorRecord(api=api, name=name, message=message.strip(), at=at))
+    origin = lines.origin(item.text, "", message if kind == "nvrm" else None)
+    lines.add(ErrorRecord(api=api, name=name, message=message.strip(), at=at, origin=origin))
 
 
 def _named(item: Item) -> tuple[str | None, str]:

@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import stat
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
 
 from triage.errors import InputError
-from triage.intake.dumps import DUMPS, HEAD, load_dump, unpacked_from, unpacking
+from triage.intake.dumps import (
+    DUMPS,
+    HEAD,
+    load_dump,
+    refuse_packed_twice,
+    unpacked_from,
+    unpacking,
+)
 from triage.intake.kind import classify, compression
-from triage.intake.loaded import Loaded, Source
+from triage.intake.loaded import STANDARD_INPUT, Loaded, Source
 from triage.intake.spool import Spool
 from triage.intake.unpack import unpacked
 from triage.model.report import Input, InputKind
 
+_UNREADABLE = (
+    "read it as its owner (sudo clawtriage core CORE), or take it from where systemd keeps it for "
+    "you: coredumpctl dump -o core PID"
+)
 
-def load_core(path: Path, spool: Spool) -> Loaded:
-    """Check that a file is a core dump, and unpack one that is compressed.
+
+class FolderOfCores(NamedTuple):
+    """The core dumps in a folder, packed ones too, and the programs and libraries beside them."""
+
+    cores: list[Path]
+    programs: list[Path]
+
+
+def load_core(name: str, spool: Spool) -> Loaded:
+    """Check that a file is a core dump, and unpack one that is compressed; `-` is standard input.
 
     Raises InputError, saying what the file is instead and which command takes it.
     """
+    if name == "-":
+        return _load_stdin(spool)
+    path = Path(name)
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):
@@ -29,17 +54,30 @@ def load_core(path: Path, spool: Spool) -> Loaded:
             info = Input(id=0, name=str(path), kind=InputKind.ELF_CORE, size=facts.st_size)
             return load_open(Source(input=info, stream=stream, path=path), spool)
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", hint="check the name of the core") from error
+        denied = error.errno in (errno.EACCES, errno.EPERM)
+        hint = _UNREADABLE if denied else "check the name of the core"
+        raise InputError(f"{path}: {error.strerror}", hint=hint) from error
 
 
-def find_cores(folder: Path) -> list[Path]:
-    """Return the core dumps in a folder, packed ones too, by name.
+def _load_stdin(spool: Spool) -> Loaded:
+    if sys.stdin is None:
+        raise InputError("standard input is closed", hint="give the name of a core dump")
+    info = Input(id=0, name=STANDARD_INPUT, kind=InputKind.ELF_CORE)
+    stream = io.BufferedReader(cast("io.RawIOBase", sys.stdin.buffer), HEAD * 2)
+    return load_open(Source(input=info, stream=cast("BinaryIO", stream)), spool)
 
-    Raises InputError where there are none.
-    """
+
+def find_cores(folder: Path) -> FolderOfCores:
+    """Return the core dumps in a folder, by name; raises InputError where there are none."""
     files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
-    found = [path for path in files if _is_core(path)]
-    if not found:
+    found = FolderOfCores([], [])
+    for path in files:
+        kind = _kind(path)
+        if kind in DUMPS:
+            found.cores.append(path)
+        elif kind is InputKind.PROGRAM:
+            found.programs.append(path)
+    if not found.cores:
         raise InputError(
             f"{folder}: no core dumps in this folder",
             hint=f"clawtriage analyze {folder} reads logs",
@@ -47,17 +85,19 @@ def find_cores(folder: Path) -> list[Path]:
     return found
 
 
-def _is_core(path: Path) -> bool:
+def _kind(path: Path) -> InputKind:
+    """Return what a file is; a program that is packed counts as packed."""
     try:
         with path.open("rb") as stream:
             head = stream.peek(HEAD)
             name = compression(head)
             if name is None:
-                return classify(head)[0] in DUMPS
+                return classify(head)[0]
             with io.BufferedReader(unpacked(stream, name), HEAD * 2) as inner:
-                return classify(inner.peek(HEAD))[0] in DUMPS
+                kind = classify(inner.peek(HEAD))[0]
+                return kind if kind in DUMPS else InputKind.ARCHIVE
     except (OSError, InputError):
-        return False
+        return InputKind.UNREADABLE
 
 
 def load_open(source: Source, spool: Spool) -> Loaded:
@@ -68,6 +108,7 @@ def load_open(source: Source, spool: Spool) -> Loaded:
         kind = _require_dump(source, head)
         return load_dump(replace(source, input=replace(source.input, kind=kind)), kind, spool)
     with unpacking(source, name) as (plain, inner):
+        refuse_packed_twice(source, inner.peek(HEAD))
         kind = _require_dump(source, inner.peek(HEAD))
         info = replace(source.input, kind=kind)
         loaded = load_dump(replace(source, input=info, stream=inner, path=None), kind, spool)
@@ -87,5 +128,7 @@ def _require_dump(source: Source, head: bytes) -> InputKind:
         )
     takes = (InputKind.TEXT, InputKind.ARCHIVE)
     hint = f"clawtriage analyze {name}" if kind in takes else "give the core dump itself"
+    if kind is InputKind.PROGRAM:
+        hint = f"give its core dump: clawtriage core CORE --binary {name}"
     looks = looks.removesuffix(", not a core dump")
     raise InputError(f"{name} is {looks}, not a core dump", hint=hint)

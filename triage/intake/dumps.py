@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from triage.errors import InputError
+from triage.intake.kind import compression
 from triage.intake.loaded import Loaded, Source
 from triage.intake.spool import Spool
 from triage.intake.unpack import Unpacked, unpacked
@@ -37,6 +38,16 @@ def load_dump(source: Source, kind: InputKind, spool: Spool) -> Loaded:
         input=replace(loaded.input, truncated=True),
         warnings=(source.warning("input-cut", message),),
     )
+
+
+def refuse_packed_twice(source: Source, head: bytes) -> None:
+    """Raise InputError where a packed file, of which `head` is unpacked, holds another one."""
+    inner = compression(head)
+    if inner is not None:
+        raise InputError(
+            f"{source.name} is packed twice: it holds a {inner} file",
+            hint="unpack it once: zstd, gzip, bzip2, xz or lz4 with -d",
+        )
 
 
 @contextmanager

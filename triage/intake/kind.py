@@ -7,7 +7,8 @@ from typing import Literal
 from triage.model.report import InputKind
 from triage.text.decode import looks_binary
 
-_ET_CORE = 4
+_ET_EXECUTABLE, _ET_SHARED, _ET_CORE = 2, 3, 4
+_ELF_TYPE_END = 18
 _EM_CUDA = 190
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
@@ -45,9 +46,13 @@ def classify(head: bytes) -> tuple[InputKind, str]:
 
 def _classify_elf(head: bytes) -> tuple[InputKind, str]:
     order: Literal["big", "little"] = "big" if head[5:6] == b"\x02" else "little"
-    kind = int.from_bytes(head[16:18], order)
+    kind = int.from_bytes(head[16:_ELF_TYPE_END], order)
+    if len(head) < _ELF_TYPE_END:
+        return InputKind.UNREADABLE, "an ELF file that is cut off in its header"
+    if kind in (_ET_EXECUTABLE, _ET_SHARED):
+        return InputKind.PROGRAM, "a program or library, not a core dump"
     if kind != _ET_CORE:
-        return InputKind.UNREADABLE, "a program or library, not a core dump"
+        return InputKind.UNREADABLE, "an ELF file, but neither a program nor a core dump"
     if int.from_bytes(head[18:20], order) == _EM_CUDA:
         return InputKind.GPU_CORE, "a CUDA GPU core dump"
     return InputKind.ELF_CORE, "a core dump"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import IO, Any
 
 from triage.parse.cache import load_cached, store_cached
@@ -18,6 +18,7 @@ LONG = 20
 """Characters of a literal that are looked for; hyperscan needs another, slower engine above 24."""
 
 _SMALL = 1 << 15  # bytes up to which a search for each literal costs less than hyperscan's start
+_FEW = 200  # small texts, as in an archive, that together cost as much
 
 _BEGINNING = 4  # bytes of a literal that it is looked up by
 
@@ -32,6 +33,7 @@ class Literals:
         exact = {(text[:LONG].encode(), False) for text in literals}
         loose = {(text[:LONG].lower().encode(), True) for text in any_case}
         self._patterns = sorted(exact | loose)
+        self._small = 0
 
     def ends(self, data: Buffer) -> list[int]:
         """Return, in order, where literals end in a piece of a big text."""
@@ -39,7 +41,9 @@ class Literals:
 
     def places(self, data: bytes) -> dict[bytes, list[int]]:
         """Return where each literal that occurs ends, by the part of it that was looked for."""
-        if len(data) <= _SMALL or self._database is None:
+        self._small += len(data) <= _SMALL
+        quick = len(data) <= _SMALL and self._small <= _FEW
+        if quick or self._database is None:
             return self._searched(data)
         found: dict[bytes, list[int]] = {}
         for index, end in self._scanned(data):
@@ -131,6 +135,12 @@ def _loaded(file: IO[bytes]) -> Any:
 def looked_for(literal: str, *, any_case: bool = False) -> bytes:
     """Return the part of a literal by which `Literals.places` names it."""
     return (literal.lower() if any_case else literal)[:LONG].encode()
+
+
+@lru_cache(maxsize=256)
+def all_looked_for(literals: tuple[str, ...], *, any_case: bool = False) -> frozenset[bytes]:
+    """Return the parts by which `Literals.places` names some literals; the same are kept."""
+    return frozenset(looked_for(text, any_case=any_case) for text in literals)
 
 
 def rows_of(places: Sequence[int], starts: Sequence[int]) -> list[int]:

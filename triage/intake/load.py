@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import stat
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from triage.errors import InputError
+from triage.gguf.fragment import model_fragment
 from triage.intake.archive import MAX_DEPTH, ArchiveError, Budget, LimitError, Member
-from triage.intake.dumps import DUMPS, HEAD, load_dump, unpacked_from, unpacking
+from triage.intake.dumps import (
+    DUMPS,
+    HEAD,
+    load_dump,
+    refuse_packed_twice,
+    unpacked_from,
+    unpacking,
+)
 from triage.intake.kind import SEVEN_ZIP, classify, compression
-from triage.intake.loaded import Loaded, Source
+from triage.intake.loaded import STANDARD_INPUT, Loaded, Source
 from triage.intake.spool import Spool
 from triage.intake.tar import read_tar
 from triage.intake.texts import Anchors, load_text
 from triage.intake.zipped import read_zip
 from triage.model.crash import ReportWarning
+from triage.model.position import Position
 from triage.model.report import Input, InputKind
+from triage.text.safe import safe_line
 
 MAX_TEXT = 64 << 30
 MAX_UNPACKED = 16 << 30
@@ -30,6 +42,7 @@ MAX_KEPT = 256 << 20
 """Bytes of lines that are kept of all the texts in an archive."""
 _LINE_COST = 64  # what a line takes beside its characters
 _NAMED = 5
+_SILENCE = 1.0  # seconds
 _FETCH = "fetch it again, or unpack it and give the files in it"
 
 
@@ -69,7 +82,7 @@ def load(name: str, input_id: int, anchors: Anchors, spool: Spool) -> list[Loade
     with _open(name) as raw:
         stream = io.BufferedReader(cast("io.RawIOBase", raw), HEAD * 2) if name == "-" else raw
         size, path = _size(stream, name)
-        shown = "standard input" if name == "-" else name
+        shown = STANDARD_INPUT if name == "-" else name
         info = Input(id=input_id, name=shown, kind=InputKind.UNREADABLE, size=size)
         source = Source(input=info, stream=stream, path=path)
         return _Loader(anchors, spool).load(source, depth=0)
@@ -92,22 +105,30 @@ class _Loader:
             source = replace(source, input=replace(source.input, kind=kind))
         if kind in DUMPS:
             return [load_dump(source, kind, self._spool)]
+        if kind is InputKind.PROGRAM:
+            return [self._load_program(source)]
         if kind is InputKind.TEXT:
             limit = MAX_TEXT if source.path else MAX_UNPACKED
             return [load_text(source, head, self._anchors, limit)]
-        if kind is InputKind.GGUF and (source.path or source.member):
-            return [source.loaded(kind, source.path)]
+        if kind is InputKind.GGUF:
+            return [_load_model(source)]
         name = compression(head)
         if name:
             return self._load_compressed(source, name, depth)
         if kind is InputKind.ARCHIVE and depth < MAX_DEPTH and not head.startswith(SEVEN_ZIP):
             return self._load_archive(source, head, depth + 1)
-        raise InputError(f"{source.name} is {looks}", hint=_way_out(looks, source.name))
+        raise InputError(f"{source.name} is {looks}", hint=_way_out(looks))
+
+    def _load_program(self, source: Source) -> Loaded:
+        """Return a program or library, which may be the one that a core dump is from."""
+        loaded = load_dump(source, InputKind.PROGRAM, self._spool)
+        if loaded.input.truncated:
+            raise InputError(f"{source.name} is a program or library, and there is no room for it")
+        return loaded
 
     def _load_compressed(self, source: Source, name: str, depth: int) -> list[Loaded]:
         with unpacking(source, name) as (plain, inner):
-            if compression(_peek(inner)):
-                raise InputError(f"{source.name} is packed twice", hint="unpack it first")
+            refuse_packed_twice(source, _peek(inner))
             loaded = self.load(replace(source, stream=inner, path=None), depth=depth)
             return unpacked_from(source, name, plain.damage, loaded)
 
@@ -167,9 +188,16 @@ class _Loader:
         return warnings
 
 
-def _way_out(looks: str, name: str) -> str:
-    if looks.startswith("a program"):
-        return f"give its core dump: clawtriage core CORE --binary {name}"
+def _load_model(source: Source) -> Loaded:
+    size = source.input.size if source.path else None
+    at = Position(input=source.input.id, member=source.member)
+    fragment = model_fragment(source.stream, size, at)
+    return replace(source.loaded(InputKind.GGUF, source.path), fragment=fragment)
+
+
+def _way_out(looks: str) -> str:
+    if "cut off" in looks:
+        return "fetch it again"
     if looks.startswith("an archive") or looks.endswith(" file"):
         return "unpack it first and give the files in it"
     if looks.startswith("a minidump"):
@@ -181,9 +209,12 @@ def _open(name: str) -> BinaryIO:
     if name == "-":
         if sys.stdin is None:
             raise InputError("standard input is closed", hint="give the name of a file")
+        if sys.stdin.isatty():
+            _say("clawtriage: reading standard input; Ctrl-D ends it")
         return cast("BinaryIO", sys.stdin.buffer)
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        with _patience(name):
+            descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise InputError(_why(name, error), hint=_hint(error)) from error
     stream = os.fdopen(descriptor, "rb")
@@ -194,6 +225,25 @@ def _open(name: str) -> BinaryIO:
     return stream
 
 
+def _say(words: str) -> None:
+    sys.stderr.write(f"{words}\n")
+    sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def _patience(name: str) -> Iterator[None]:
+    """Say what is waited for where opening takes long: a pipe that nobody writes to."""
+    words = f"clawtriage: waiting for a program that writes to the pipe {safe_line(name)}"
+    notice = threading.Timer(_SILENCE, _say, [words])
+    notice.daemon = True
+    if stat.S_ISFIFO(os.stat(name).st_mode):  # noqa: PTH116 - as the call that follows
+        notice.start()
+    try:
+        yield
+    finally:
+        notice.cancel()
+
+
 def _why(name: str, error: OSError) -> str:
     return f"{name}: {error.strerror or error}"
 
@@ -201,7 +251,7 @@ def _why(name: str, error: OSError) -> str:
 def _hint(error: OSError) -> str:
     if error.errno == errno.ENOENT:
         return "check the name; `-` reads standard input"
-    return "check who may read it: ls -l FILE"
+    return "read it as its owner, with sudo; who that is: ls -l FILE"
 
 
 def _size(stream: BinaryIO, name: str) -> tuple[int | None, Path | None]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-from triage.model.crash import ReportWarning
+from triage.model.crash import Fragment, ReportWarning
 from triage.model.position import Position
 from triage.model.report import Input, InputKind
 from triage.text.line import Line
+
+STANDARD_INPUT: Final = "standard input"
 
 
 def _shown(info: Input, member: str | None) -> str:
@@ -49,6 +51,7 @@ class Loaded:
 
     The path is not the input's own where that had to be unpacked. `member` is the file's name in
     its archive; the members of one archive share their `input`, and `kind` is their own.
+    `fragment` is what was read of it already, while it was open.
     """
 
     input: Input
@@ -57,8 +60,14 @@ class Loaded:
     path: Path | None = None
     member: str | None = None
     warnings: tuple[ReportWarning, ...] = ()
+    fragment: Fragment | None = None
 
     @property
     def name(self) -> str:
         """The name that a message calls it by."""
         return _shown(self.input, self.member)
+
+    @property
+    def from_stdin(self) -> bool:
+        """Whether it came through standard input, so that no name leads to it."""
+        return self.input.name == STANDARD_INPUT and self.input.size is None

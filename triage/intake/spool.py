@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from triage.closing import Closing
+from triage.ending import at_end, not_at_end, unbroken
 from triage.errors import InputError
 
 PREFIX: Final = "clawtriage-spool-"
@@ -93,18 +94,22 @@ class Spool(Closing):
 
     def close(self) -> None:
         """Remove the folder with everything in it."""
-        while self._streams:
-            self._streams.pop().close()
-        if self._folder is not None:
-            folder, descriptor = self._folder
-            self._folder = None
-            _remove(folder, descriptor)
+        with unbroken():
+            while self._streams:
+                self._streams.pop().close()
+            if self._folder is not None:
+                folder, descriptor = self._folder
+                self._folder = None
+                not_at_end(self.close)
+                _remove(folder, descriptor)
 
     def _open(self) -> tuple[str, int]:
         if self._folder is None:
             try:
                 _remove_abandoned(self._parent)
-                self._folder = _make_folder(self._parent)
+                with unbroken():
+                    self._folder = _make_folder(self._parent)
+                    at_end(self.close)
             except OSError as error:
                 raise InputError(
                     f"{self._parent}: nothing can be unpacked here: {error.strerror}",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import islice, pairwise
 from typing import BinaryIO
 
+from triage.errors import InputError
 from triage.intake.literals import Literals
 from triage.intake.loaded import Loaded, Source
 from triage.intake.scan import Scan, scan
@@ -26,12 +27,21 @@ _LOOKED_AT = 1_000  # lines that tell whether a text is quoted
 
 
 def load_text(source: Source, head: bytes, anchors: Anchors, limit: int) -> Loaded:
-    """Read a text of which `head` is the beginning, up to so many bytes."""
+    """Read a text of which `head` is the beginning, up to so many bytes.
+
+    Raises InputError where there is nothing in it but zero bytes.
+    """
     stream: BinaryIO = source.stream
     encoding, mark = detect_encoding(head)
     if encoding != "utf-8":
         stream, mark = io.BufferedReader(Transcoded(stream, encoding)), 0
     found = scan(stream, anchors, limit=limit)
+    if _is_blank(found):
+        raise InputError(
+            f"{source.name} holds nothing but zero bytes: it is a tar archive without any files, "
+            "or its content was lost",
+            hint="pack or fetch it again",
+        )
     warnings: list[ReportWarning] = []
     if found.total_bytes == 0:
         warnings.append(source.warning("input-empty", f"{source.name} is empty"))
@@ -52,6 +62,14 @@ def load_text(source: Source, head: bytes, anchors: Anchors, limit: int) -> Load
             sha256=_digest(found) if encoding == "utf-8" else None,
         )
     return Loaded(input=info, lines=lines, member=source.member, warnings=tuple(warnings))
+
+
+def _is_blank(found: Scan) -> bool:
+    """Tell whether a file is one piece of zero bytes; a log can begin or end with many of them."""
+    if len(found.lines) != 1:
+        return False
+    line = found.lines[0][1]
+    return found.total_bytes == len(line) and not line.strip(b"\0")
 
 
 def _to_lines(found: Scan, mark: int) -> list[Line]:

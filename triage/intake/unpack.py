@@ -116,33 +116,42 @@ def unpacked(stream: BinaryIO, compression: str) -> Unpacked:
 class Unpacked(io.RawIOBase):
     """A decompressed stream that ends at the damage, if there is any, in place of raising.
 
-    `damage` says in words what was wrong, and is None as long as nothing is.
+    `damage` says in words what was wrong, and is None as long as nothing is. Without `ahead` it is
+    decoded when it is read: for what is small a thread is not worth its start.
     """
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, *, ahead: bool = True) -> None:
         super().__init__()
-        self._pieces: Queue[bytes] = Queue(_AHEAD)
-        self._closed = Event()
+        self._stream = stream
+        self._pieces: Queue[bytes]
+        self._closed: Event
         self._piece = memoryview(b"")
         self._over = False
         self._damage: str | None = None
-        self._decoder = Thread(target=self._decode, args=(stream,), daemon=True)
-        self._decoder.start()
+        self._decoder: Thread | None = None
+        if ahead:
+            self._pieces, self._closed = Queue(_AHEAD), Event()
+            self._decoder = Thread(target=self._decode, daemon=True)
+            self._decoder.start()
 
     @property
     def damage(self) -> str | None:
         """What was wrong with the compressed text, once the reader has come to it."""
         return self._damage if self._over else None
 
-    def _decode(self, stream: Any) -> None:
+    def _decode(self) -> None:
         data = b"?"
         while data and not self._closed.is_set():
-            try:
-                data = stream.read1(PIECE)  # what there is, before the damage is met
-            except Exception as error:  # each decoder has its own
-                self._damage = str(error) or type(error).__name__
-                data = b""
+            data = self._next()
             self._hand_over(data)
+
+    def _next(self) -> bytes:
+        try:
+            data: bytes = self._stream.read1(PIECE)  # what there is, before the damage is met
+        except Exception as error:  # each decoder has its own
+            self._damage = str(error) or type(error).__name__
+            return b""
+        return data
 
     def _hand_over(self, data: bytes) -> None:
         while not self._closed.is_set():
@@ -159,7 +168,7 @@ class Unpacked(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer and return how many bytes are in it."""
         if not self._piece and not self._over:
-            self._piece = memoryview(self._pieces.get())
+            self._piece = memoryview(self._pieces.get() if self._decoder else self._next())
             self._over = not self._piece
         count = min(len(buffer), len(self._piece))
         buffer[:count] = self._piece[:count]
@@ -168,10 +177,11 @@ class Unpacked(io.RawIOBase):
 
     def close(self) -> None:
         """Stop the decoder."""
-        self._closed.set()
-        while self._decoder.is_alive():
-            try:
-                self._pieces.get_nowait()
-            except Empty:
-                self._decoder.join(_POLL)
+        if self._decoder is not None:
+            self._closed.set()
+            while self._decoder.is_alive():
+                try:
+                    self._pieces.get_nowait()
+                except Empty:
+                    self._decoder.join(_POLL)
         super().close()

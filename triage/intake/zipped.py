@@ -15,6 +15,7 @@ from triage.intake.unpack import Unpacked
 _MAX_DIRECTORY: Final = 8 << 20
 _TAIL: Final = 1 << 17
 _LOCAL_HEADER: Final = 30
+_SMALL: Final = 1 << 16
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED: Final = 1
 
@@ -77,8 +78,8 @@ class _Bounded:
 class _Content(Unpacked):
     """A member's bytes, counted."""
 
-    def __init__(self, stream: Any, budget: Budget) -> None:
-        super().__init__(stream)
+    def __init__(self, stream: Any, budget: Budget, *, ahead: bool) -> None:
+        super().__init__(stream, ahead=ahead)
         self._budget = budget
         self._limit: str | None = None
         self.stream: BinaryIO = cast("BinaryIO", io.BufferedReader(self, 1 << 17))
@@ -101,6 +102,6 @@ class _Content(Unpacked):
 
 def _open(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: Budget) -> _Content:
     try:
-        return _Content(archive.open(entry), budget)
+        return _Content(archive.open(entry), budget, ahead=entry.compress_size > _SMALL)
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
         raise ArchiveError(str(error)) from error

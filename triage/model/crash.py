@@ -36,12 +36,13 @@ class Symbols(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """The signal that ended the process."""
+    """The signal that ended the process; `role` tells where only an earlier failure led to it."""
 
     name: str
     number: int | None = None
     code: str | None = None
     fault_address: str | None = None
+    role: Role = Role.UNCLEAR
     at: Position | None = None
     origin: Origin | None = None
 
@@ -108,10 +109,11 @@ class ModelFile:
 class Environment:
     """The circumstances of the crash, as far as the inputs state them.
 
-    `variables` maps a variable to its value, and to None where it is known to be unset; a variable
-    that is not in it is simply not known. `options` are the engine's settings by option name,
-    from the command line or the engine's own log; `facts` are further figures that a log states,
-    sizes in MiB where the name ends in `-mib`; `where` tells the position of each fact.
+    `executable` is the path of the program; `variables` maps a variable to its value, and to None
+    where it is known to be unset; a variable that is not in it is simply not known. `options` are
+    the engine's settings by option name, from the command line or the engine's own log; `facts`
+    are further figures that a log states, sizes in MiB where the name ends in `-mib`; `where`
+    tells the position of each fact.
     """
 
     os: str | None = None
@@ -121,6 +123,7 @@ class Environment:
     driver_cuda: str | None = None
     cuda_runtime: str | None = None
     cuda_toolkit: str | None = None
+    executable: str | None = None
     command_line: tuple[str, ...] | None = None
     variables: Mapping[str, str | None] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
@@ -167,8 +170,9 @@ class Fragment:
 
     `signal_rank` says how directly the signal was observed (0 core dump, 1 debugger, 2 kernel,
     3 the program's own words, 4 shell, 5 an exit status); `snapshot` says that the process lived
-    on; `span` holds the first and the last line of the region, `claimed` those that were
-    understood. `truncated` says that the input is not whole.
+    on, `dumped` that something wrote a dump because it failed; `deaths` are further signals, each
+    of another process. `span` holds the first and the last line of the region, `claimed` those that
+    were understood. `truncated` says that the input is not whole.
     """
 
     dialect: str
@@ -176,7 +180,9 @@ class Fragment:
     errors: tuple[ErrorRecord, ...] = ()
     signal: Signal | None = None
     signal_rank: int = 9
+    deaths: tuple[Signal, ...] = ()
     snapshot: bool = False
+    dumped: bool = False
     modules: tuple[Module, ...] = ()
     engine: Engine | None = None
     environment: Environment = field(default_factory=Environment)
@@ -188,11 +194,15 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlamedFrame:
-    """The frame that a maintainer would look at first, by position in the report."""
+    """The frame that a maintainer would look at first, by position in the report.
+
+    `provisional` marks a host frame that only noticed what failed on the GPU before.
+    """
 
     thread: int
     frame: int
     why: str
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +210,8 @@ class Crash:
     """One incident: every fragment of every input, joined.
 
     `snapshot` says that there is a snapshot of a process that lived on, and no sign of a crash;
-    `thread_groups` are then what its threads wait for.
+    `thread_groups` are then what its threads wait for. `dumped` says that there is a dump which was
+    written because something failed, whether or not it can be read.
     """
 
     engine: Engine | None = None
@@ -213,12 +224,13 @@ class Crash:
     environment: Environment = field(default_factory=Environment)
     lines: tuple[LogLine, ...] = ()
     snapshot: bool = False
+    dumped: bool = False
     thread_groups: tuple[ThreadGroup, ...] = ()
     warnings: tuple[ReportWarning, ...] = ()
 
     @property
     def is_crash(self) -> bool:
         """Tell whether anything at all failed."""
-        if self.signal or self.errors:
+        if self.signal or self.errors or self.dumped:
             return True
         return not self.snapshot and any(t.frames for t in self.threads)

@@ -25,7 +25,8 @@ class Position:
 class Origin:
     """Who wrote a line, by the columns that log collectors and programs put in front of it.
 
-    `time` is as it stands there; `service` is a container or pod, `process` a program or worker.
+    `time` is as it stands there; `service` is a container or pod, `process` a program or worker;
+    `device` is the PCI address of the GPU that the line is about.
     """
 
     time: str | None = None
@@ -34,6 +35,7 @@ class Origin:
     process: str | None = None
     pid: int | None = None
     rank: int | None = None
+    device: str | None = None
 
 
 def in_member(value: T, member: str) -> T:

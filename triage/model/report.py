@@ -30,6 +30,7 @@ class InputKind(StrEnum):
     GPU_CORE = "gpu-core"
     MINIDUMP = "minidump"
     GGUF = "gguf"
+    PROGRAM = "program"
     ARCHIVE = "archive"
     UNREADABLE = "unreadable"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from triage.frames.names import plain_name
+from triage.hoststack import CODE as LATE_STACK
 from triage.model.diagnosis import Calculation, Check, Diagnosis, Level, Remedy, Step, Term, Verdict
 from triage.model.evidence import Evidence
 from triage.model.report import Report
@@ -82,7 +83,9 @@ def build_view(report: Report, limits: Limits) -> ReportView:
         said=_said(best) if best else "",
         signal=signal_words(report.signal),
         blamed=blamed,
+        blamed_label="Noticed" if _is_provisional(report) else "Blamed",
         blamed_why=why,
+        host_stack=next((w.message for w in report.warnings if w.code == LATE_STACK), ""),
         errors=_part(_errors(report, places), limits.errors),
         evidence=_part(_evidence(report, best, places), limits.evidence),
         summary=remedy.summary,
@@ -149,6 +152,10 @@ def _action(report: Report, best: Diagnosis | None) -> str:
 def _engine(report: Report) -> str:
     engine = report.engine
     return f"{engine.name} {engine.version or ''}".strip() if engine else ""
+
+
+def _is_provisional(report: Report) -> bool:
+    return report.blamed_frame is not None and report.blamed_frame.provisional
 
 
 def _blamed(report: Report) -> tuple[str, str]:
@@ -261,7 +268,9 @@ def _others(diagnoses: Sequence[Diagnosis]) -> list[OtherView]:
 
 def _warnings(report: Report, places: Places) -> list[FactView]:
     return [
-        FactView(place=places.name(w.at), about=w.code, text=w.message) for w in report.warnings
+        FactView(place=places.name(w.at), about=w.code, text=w.message)
+        for w in report.warnings
+        if w.code != LATE_STACK  # it stands beside the frame
     ]
 
 

@@ -129,7 +129,9 @@ class ReportView:
     said: str
     signal: str
     blamed: str
+    blamed_label: str
     blamed_why: str
+    host_stack: str
     errors: Part[ErrorView]
     evidence: Part[FactView]
     summary: str

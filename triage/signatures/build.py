@@ -71,7 +71,8 @@ def build_family(table: Table) -> Family:
         explanation=table.get("explanation"),
         action=_action(table),
         next_evidence=tuple(
-            Advice(text=a["text"], command=a.get("command")) for a in table.get("next_evidence", ())
+            Advice(text=a.get("text", ""), command=a.get("command"), piece=a.get("piece"))
+            for a in table.get("next_evidence", ())
         ),
         rules=_rules(table),
     )

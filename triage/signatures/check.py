@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from triage.calculators import calculator_names
+from triage.knowledge import pieces
 from triage.model.diagnosis import Action, Level, StepStatus
 from triage.signatures.check_condition import check_condition
 from triage.signatures.placeholders import PLACEHOLDER, is_known
@@ -202,13 +203,26 @@ _SIGNATURE: dict[str, Check] = {
 _SIGNATURE_REQUIRED = (
     *("schema", "id", "title", "family", "level", "base", "cause", "when", "remedy"),
 )
+
+
+def _advice(problems: Problems, key: str, value: Any) -> None:
+    """Check something to collect: words, the name of a piece that has them, or both."""
+    _table_of({"text": _text, "command": _text, "piece": _text})(problems, key, value)
+    if isinstance(value, dict):
+        piece = value.get("piece")
+        if piece is None and "text" not in value:
+            problems.add(key, "text or piece is missing")
+        elif isinstance(piece, str) and "text" not in value and piece not in pieces():
+            problems.add(f"{key}.piece", f"no piece is called {piece!r}: {', '.join(pieces())}")
+
+
 _FAMILY: dict[str, Check] = {
     "schema": _schema,
     "id": _text,
     "title": _text,
     "explanation": _text,
     "action": _ACTION,
-    "next_evidence": _list_of(_table_of({"text": _text, "command": _text}, "text"), least=0),
+    "next_evidence": _list_of(_advice, least=0),
     "rule": _RULES,
 }
 _ENGINE: dict[str, Check] = {

@@ -117,10 +117,14 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """Something to collect, and the command that does it."""
+    """Something to collect, and the command that does it.
+
+    `piece` names what it is, so that it is not asked for where it is there.
+    """
 
     text: str
     command: str | None = None
+    piece: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -247,6 +247,14 @@ HEADS = {
         "\tat a",
         "== Java Exception: ", "a.b.CException: ", "a.b.C", "\t... 1 more",
     ],
+    "nvidia_smi": [
+        "| NVIDIA-SMI 580.159.04 ",
+        "|   0  NVIDIA H200 ",
+        "| N/A   44C    P0  |     0MiB / ",
+        "==============NVSMI LOG==============",
+        "    Product Name    : ",
+        "GPU 00000000:00:06.0",
+    ],
     "ollama": [
         "time=2025-01-01T00:00:00Z level=ERROR source=server.go:1 msg=",
         "time=2025-01-01T00:00:00Z level=INFO source=routes.go:1 msg=\"server config\" env=\"map[",

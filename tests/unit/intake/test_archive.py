@@ -299,7 +299,7 @@ class TestLoad:
         (warning,) = [w for item in loaded for w in item.warnings]
         assert warning.code == "members-skipped"
         assert "b.bin (binary data" in warning.message
-        assert "prog (a program or library" in warning.message
+        assert "prog (an ELF file, but neither" in warning.message
 
     def test_nothing_in_it_can_be_read(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"b\.bin"):

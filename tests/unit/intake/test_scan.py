@@ -135,7 +135,7 @@ def test_property_short_reads_change_nothing(size, short) -> None:
     [
         (b"\x7fELF\x02\x01\x01" + b"\0" * 9 + b"\x04\0\x3e\0", InputKind.ELF_CORE),
         (b"\x7fELF\x02\x01\x01\x33" + b"\0" * 8 + b"\x04\0\xbe\0", InputKind.GPU_CORE),
-        (b"\x7fELF\x02\x01\x01" + b"\0" * 9 + b"\x03\0\x3e\0", InputKind.UNREADABLE),
+        (b"\x7fELF\x02\x01\x01" + b"\0" * 9 + b"\x03\0\x3e\0", InputKind.PROGRAM),
         (b"GGUF\x03\0\0\0", InputKind.GGUF),
         (b"MDMP", InputKind.MINIDUMP),
         (b"PK\x03\x04", InputKind.ARCHIVE),

@@ -1,0 +1,1 @@
+"""GGUF model files, of which the header alone is read."""

@@ -1,0 +1,1 @@
+"""What makes one incident of many pieces: what belongs to it, and what came first."""

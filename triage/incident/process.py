@@ -1,0 +1,99 @@
+"""The process that crashed, as far as the pieces of an incident name it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from triage.frames.names import file_name
+from triage.model.crash import Fragment
+from triage.model.position import Origin
+from triage.model.stack import ThreadKind
+from triage.text.pci import pci_address
+
+KERNEL_DIALECTS = frozenset({"kernel", "koops"})
+"""Formats of a log that the whole machine writes."""
+
+# Threads that the driver starts in any process, and that name none.
+_HELPERS = ("nvdebugagent", "cuda-evthandlr", "cuda0", "pt_main_thread")
+_COMMAND_LENGTH = 15  # what the kernel keeps of a program's name
+_DATE_LENGTH = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """What tells one process from others: an empty set is not known.
+
+    `pids` are those of its threads, too; `dates` are the days of its log. `is_in_log` says that the
+    kernel's log has one of the pids.
+    """
+
+    pids: frozenset[int] = frozenset()
+    names: frozenset[str] = frozenset()
+    hosts: frozenset[str] = frozenset()
+    devices: frozenset[str] = frozenset()
+    dates: frozenset[str] = frozenset()
+    is_in_log: bool = False
+
+    def is_named(self, name: str) -> bool:
+        """Tell whether the kernel may call it, or one of its threads, by this name.
+
+        A program of Python's can have taken any name.
+        """
+        short = short_name(name)
+        if any(known.startswith("python") for known in self.names):
+            return True
+        return short in self.names or short.startswith(_HELPERS)
+
+
+def crashed_process(fragments: Iterable[Fragment]) -> Process:
+    """Return what everything but the kernel's log says of the process."""
+    own = [f for f in fragments if f.dialect not in KERNEL_DIALECTS]
+    origins = [origin for f in own for origin in _origins(f)]
+    threads = [t for f in own for t in f.threads if t.kind is ThreadKind.HOST]
+    programs = set(_programs(own))
+    names = {t.name for t in threads} | programs if programs else set()
+    gpus = [gpu for f in own if _has_gpu_stack(f) for gpu in f.environment.gpus]
+    return Process(
+        pids=frozenset(
+            n for n in (*(t.tid for t in threads), *(o.pid for o in origins)) if n is not None
+        ),
+        names=frozenset(short_name(name) for name in names if name),
+        hosts=frozenset(short_host(o.host) for o in origins if o.host),
+        devices=frozenset(pci for gpu in gpus if (pci := pci_address(gpu.pci))),
+        dates=frozenset(day for o in origins if (day := day_of(o.time))),
+    )
+
+
+def short_name(name: str) -> str:
+    """Return a program's name as the kernel shortens it."""
+    return file_name(name)[:_COMMAND_LENGTH].casefold()
+
+
+def short_host(host: str) -> str:
+    """Return a host's name without its domain."""
+    return host.partition(".")[0].casefold()
+
+
+def day_of(time: str | None) -> str | None:
+    """Return the day of a time that begins with its date, None where it does not."""
+    if time and len(time) > _DATE_LENGTH and time[4] == time[7] == "-":
+        return time[:_DATE_LENGTH]
+    return None
+
+
+def _origins(fragment: Fragment) -> Iterator[Origin]:
+    for thing in (*fragment.errors, *fragment.threads, fragment.signal):
+        if thing and thing.origin:
+            yield thing.origin
+
+
+def _programs(fragments: Iterable[Fragment]) -> Iterator[str]:
+    for fragment in fragments:
+        line = fragment.environment.command_line
+        if line:
+            yield line[0]
+
+
+def _has_gpu_stack(fragment: Fragment) -> bool:
+    return any(thread.kind is ThreadKind.GPU for thread in fragment.threads)
