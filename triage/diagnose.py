@@ -14,10 +14,10 @@ from triage.model.diagnosis import Action, Diagnosis, Feedback, Level, Remedy, V
 from triage.model.evidence import Evidence
 from triage.model.position import Position
 from triage.signatures.facts import Facts
-from triage.signatures.match import Match, match_rule, match_signature
+from triage.signatures.match import Match, distance_of, match_rule, match_signature
 from triage.signatures.placeholders import fill
 from triage.signatures.rule import EngineRule, Family, Rule, Signature
-from triage.text.mention import is_written, states_failure
+from triage.text.quoted import is_written, states_failure
 
 MAX_DIAGNOSES = 10
 _FAMILY_FLOOR = 0.5
@@ -127,16 +127,22 @@ def _matches(facts: Facts, knowledge: Knowledge, feedback: Mapping[str, Feedback
             for match in matches
             if match.level is not Level.HINT and _tells_of_failure(match.evidence)
         ]
-    return sorted(matches, key=lambda m: _rank(m, feedback))[:MAX_DIAGNOSES]
+    return sorted(matches, key=lambda match: _rank(match, facts, feedback))[:MAX_DIAGNOSES]
 
 
-def _rank(match: Match, feedback: Mapping[str, Feedback]) -> tuple[int, bool, int, float, int, str]:
-    """Return the place of a match: by level, the team's own before ours, by what people said."""
+def _rank(
+    match: Match, facts: Facts, feedback: Mapping[str, Feedback]
+) -> tuple[int, bool, int, int, float, int, str]:
+    """Return the place of a match: by level, the team's own before ours, by what people said.
+
+    Then the more that it is for this very engine.
+    """
     signature = match.signature
     return (
         _LEVELS.index(match.level),
         not signature.own,
         _standing(feedback.get(signature.id)),
+        distance_of(signature, facts),
         -match.confidence,
         -len(match.evidence),
         signature.id,

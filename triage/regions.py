@@ -16,8 +16,7 @@ from triage.model.position import Origin, Position
 from triage.model.stack import Thread
 from triage.text.line import NO_PREFIX, Line
 from triage.text.locate import runs
-from triage.text.mention import is_mention, quotes_first
-from triage.text.quoted import Talk, talk_in
+from triage.text.quoted import Talk, is_quoted, quotes_first, talk_in
 from triage.text.renumber import renumbered
 from triage.text.streams import separate
 
@@ -71,7 +70,7 @@ def _without_mentions(fragment: Fragment, lines: Sequence[Line]) -> Fragment:
     errors = tuple(
         e
         for e in fragment.errors
-        if not is_mention(texts.get(e.at.line or 0, "") if e.at else "", e.message or e.name or "")
+        if not is_quoted(texts.get(e.at.line or 0, "") if e.at else "", e.message or e.name or "")
     )
     signal = fragment.signal
     if signal and signal.at and quotes_first(texts.get(signal.at.line or 0, "")):

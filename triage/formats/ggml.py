@@ -193,6 +193,24 @@ def _sycl(state: _State, item: Item) -> None:
     state.errors.append(ErrorRecord(api="sycl", code=code, name=name, message=message, at=item.at))
 
 
+def _sycl_caught(state: _State, item: Item) -> None:
+    """Read where the SYCL backend caught an exception, which may be told before."""
+    fields = item.fields
+    kernel = fields.get("sycl_kernel")
+    if state.errors and not kernel:
+        return
+    message = f"No kernel named {kernel} was found" if kernel else "exception"
+    state.errors.append(
+        ErrorRecord(
+            api="sycl",
+            message=message,
+            file=fields["caught_file"],
+            line=number(fields["caught_line"]),
+            at=item.at,
+        )
+    )
+
+
 def _load(state: _State, item: Item) -> None:
     """Read what a function of llama.cpp could not do."""
     fields = item.fields
@@ -205,7 +223,7 @@ def _load(state: _State, item: Item) -> None:
     state.errors.append(
         ErrorRecord(
             api="engine",
-            name=fields["load_function"],
+            name=fields.get("load_function"),
             message=text,
             role=Role.CONSEQUENCE if again else Role.UNCLEAR,
             at=item.at,
@@ -229,6 +247,7 @@ _READERS = {
     "metal_error": _metal_error,
     "opencl": _opencl,
     "sycl": _sycl,
+    "sycl_caught": _sycl_caught,
     "load": _load,
 }
 
@@ -251,6 +270,7 @@ FORMAT = Format(
         "CLBlast: ",
         "OpenCL error",
         "Native API failed",
+        "Exception caught at file:",
         "kIOGPUCommandBuffer",
         "error loading model",
         "failed to load model",
@@ -290,6 +310,7 @@ FORMAT = Format(
         r"(?!Assert)[A-Z]"
         r"|(?:cuda|hip)Malloc\w{0,20} failed: |vk::[\w:]{2,100}: Error[A-Z]|ggml_vulkan: "
         r"|ggml_metal\w{0,60}: |ggml_opencl: |CLBlast: |OpenCL error|Native API failed\."
+        r"|Exception caught at file:"
         r"|kIOGPUCommandBufferCallbackError|llama_model_loader: "
         r"|(?:print_info|llm_load_print_meta|llama_context|llama_new_context_with_model): "
         r"|using device \w{2,40} \(|[ \t]Device \d{1,3}: [^\n,]{2,120}, (?:compute cap|gfx)"
@@ -297,7 +318,7 @@ FORMAT = Format(
         r"|: (?:[Ee]rror: |ERROR: )?(?:error loading model|failed to load (?:the )?model"
         r"|unable to load model|failed to allocate |insufficient memory \("
         r"|not enough space in the |failed to initialize (?:CUDA|ROCm)))"
-        r"|(?:build|version): \d{1,7} \("
+        r"|(?:build|version): \d{1,7} \(|error loading model: "
     ),
     read=_read,
     after=3,

@@ -103,10 +103,12 @@ FORMAT = Format(
         "<ipython-input-",
         "File ~",
         "File /",
+        "](https://localhost:",
     ),
     opens=late(
         r"[A-Za-z_][\w.]{0,200} {2,80}Traceback \(most recent call last\)$"
         r"| {0,4}(?:Cell In|Input In) {0,2}\[\d{1,6}\](?:,|\s*$)|<ipython-input-[\w-]{1,80}> in "
+        r"|\[[/<][^\]\n]{1,500}\]\(https://localhost:\d{1,5}/#\) in "
         r"| {0,4}File (?:~|/|<string>|[A-Za-z]:\\)[^\n\":]{0,1000}:\d{1,9}(?:$|,? in )"
     ),
     read=_read,

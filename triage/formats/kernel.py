@@ -45,7 +45,7 @@ _MAX_THREADS = 200
 
 
 _OPENS = late(
-    r"[^\n]{0,300}?(?:(?<!\w)(?:NVRM: (?:Xid|GPU |RmInit|rm_init|osInit|No NVIDIA"
+    r"[^\n]{0,300}?(?:(?<!\w)(?:NVRM: (?:Xid|GPU[ \d]|RmInit|rm_init|osInit|No NVIDIA"
     r"|The NVIDIA|This PCI|API mismatch|this kernel module|loading NVIDIA|fallen off|request_irq"
     r"|knvlink|_kgsp|\w{1,60}: [^\n]{0,60}ncorrectable)|NVRM version: NVIDIA"
     r"|SXid \(|[Oo]ut of memory(?: \(oom_kill_alloc\w{1,20}\))?: Kill"

@@ -13,6 +13,7 @@ from typing import Any
 
 from triage.formats._base import Format, Item, Region, named_signal, number, reading
 from triage.formats._ggml_facts import quantization
+from triage.formats._ntstatus import status_error, status_of
 from triage.model.crash import (
     Engine,
     Environment,
@@ -39,6 +40,7 @@ _VARIABLE = late(r"(?<![^\s\[])(?P<name>[A-Z][A-Z0-9_]{2,60}|https?_proxy|no_pro
 _VERSION = late(r"\(version (?P<version>[\w.+-]{1,40})\)")
 _SIZE = late(r"(?P<count>\d{1,9}(?:\.\d{1,4})?) (?P<unit>MiB|GiB|TiB)")
 _SCALE = {"MiB": 1, "GiB": 1024, "TiB": 1024 * 1024}
+_STATUS = late(r"no longer running: (?P<code>\d{10})(?!\d)")
 _SIGNAL = late(
     r"(?<!\w)signal: (?P<words>aborted|abort trap|segmentation fault|killed|illegal instruction"
     r"|bus error|floating point exception|trace/breakpoint trap)"
@@ -163,6 +165,9 @@ def _terminated(state: _State, item: Item, text: str) -> None:
     )
     if "GGML_ASSERT" in text:
         state.repeats.add(item.at.line or 0)
+    ended = _STATUS.search(text)
+    if ended and (code := status_of(ended["code"])) is not None:
+        state.errors.append(status_error(code, item.at))
     signal = _SIGNAL.search(text)
     if signal and state.signal is None:
         state.signal = named_signal(_SIGNALS[signal["words"]], item.at)

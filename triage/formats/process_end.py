@@ -248,7 +248,7 @@ FORMAT = Format(
         r"|(?:[Ss]ignal|SIGNAL|was sent|[Kk]illed by|[Tt]erminated by|workers are)[^\n]{0,20}?"
         r"(?:SIG[A-Z]|\d|(?i:abort|segmentation|bus error|illegal|floating|killed))"
         r"|died with <Signals|exitcode[=:] ?-SIG|unix_wait_status\(|core proc\(s\): \{"
-        r"|code=(?:dumped|killed), status=|OOMKilled|oom[-_]kill"
+        r"|code=(?:dumped|killed), (?:status|signal)=|OOMKilled|oom[-_]kill"
         r"|(?:[Ee]xit(?:ed|ing)?(?: with)?(?: an?)?[-_ ]?(?:[Cc]ode|[Ss]tatus|value)"
         r"|EXIT[_ ]?(?:CODE|STATUS)|[Rr]eturn ?code|Exited|Error)"
         r"['\"]?(?: of)?(?: is)?['\"]?[ =:(]{1,14}-?\d)"

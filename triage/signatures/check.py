@@ -79,7 +79,7 @@ def _text(problems: Problems, key: str, value: Any) -> None:
 
 
 def _text_or_texts(problems: Problems, key: str, value: Any) -> None:
-    (_list_of(_text) if isinstance(value, list) else _text)(problems, key, value)
+    (_list_of(_text, least=0) if isinstance(value, list) else _text)(problems, key, value)
 
 
 def _schema(problems: Problems, key: str, value: Any) -> None:
@@ -237,5 +237,6 @@ _PACK: dict[str, Check] = {
     **dict.fromkeys(
         ("name", "title", "version", "owner", "license", "licence", "description", "notes"), _text
     ),
+    "engine": _text_or_texts,
     "sources": _list_of(_text, least=0),
 }

@@ -83,6 +83,15 @@ def fits_engine(signature: Signature, facts: Facts) -> bool:
     return any(name.casefold() in facts.engine_names for name in signature.engines)
 
 
+def distance_of(signature: Signature, facts: Facts) -> int:
+    """Return 0 for a signature of the crash's engine, 1 of one that is inside it, 2 of any."""
+    engine = facts.crash.engine
+    names = [name.casefold() for name in signature.engines]
+    if engine is not None and engine.name.casefold() in names:
+        return 0
+    return 1 if engine is not None and names else 2
+
+
 def match_rule(rule: Rule, facts: Facts) -> tuple[Evidence, ...] | None:
     """Return what a rule holds on, None where it does not hold."""
     return match_all(rule.when, facts, rule.weight)

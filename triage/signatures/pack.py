@@ -63,11 +63,12 @@ def read_tables(sources: Iterable[Source]) -> Tables:
 def collect(sources: Iterable[Source]) -> tuple[Tables, list[str]]:
     """Return the tables that are right, and every problem of the others.
 
-    A `pack.toml` that names its pack comes before the signatures in it.
+    A `pack.toml` that names its pack, or the engines of it, comes before the signatures in it.
     """
     tables = Tables()
     found: list[str] = []
     named: dict[str, str] = {}
+    engines: dict[str, Any] = {}
     for given in sources:
         folder = given.path.rpartition("/")[0]
         source = replace(given, pack=named.get(folder, given.pack))
@@ -76,6 +77,10 @@ def collect(sources: Iterable[Source]) -> tuple[Tables, list[str]]:
         if table and source.role is Role.PACK and isinstance(table.get("name"), str):
             named[folder] = table["name"]
             source = replace(source, pack=table["name"])
+        if table and source.role is Role.PACK and "engine" in table:
+            engines[folder] = table["engine"]
+        if table and source.role is Role.SIGNATURE and folder in engines:
+            table.setdefault("engine", engines[folder])
         if table is not None:
             _check(source, table, problems)
         if table is not None and not problems.found:

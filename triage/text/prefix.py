@@ -48,6 +48,11 @@ _WORKER = (
     r"(?:, ip=[\w.:]{1,45})?\) "
 )
 _LOCALAI = r"\d\d?:\d\d[AP]M (?P<process>\w{3} GRPC\([^\n()]{1,300}\)): std(?:err|out) ?"
+_TRANTOR = (
+    r"(?P<time>\d{8} \d\d:\d\d:\d\d\.\d{6}) UTC (?P<pid>\d{1,10}) "
+    r"(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL) {1,3}"
+)
+_NUMBERED = r"\[\d{1,2}\] std(?:err|out): "
 _CHILD = r"\[(?P<pid>\d{3,7})\] {1,4}(?=\S)"
 
 _COLLECTORS = tuple(
@@ -56,12 +61,17 @@ _COLLECTORS = tuple(
         (_KUBERNETES, _POD, _COMPOSE, _SYSLOG, _SYSLOG_NEW, _JOURNAL_ISO, _TABBED, _MPI, _LOCALAI),
     )
 )
-_PROGRAMS = tuple(map(re.compile, (_SGLANG, _TIME_ALONE, _RANK, _CHILD, _VLLM, _WORKER)))
+_PROGRAMS = tuple(
+    map(
+        re.compile,
+        (_SGLANG, _TIME_ALONE, _RANK, _NUMBERED, _CHILD, _VLLM, _WORKER, _TRANTOR),
+    )
+)
 _PATTERNS = (*((p, True) for p in _COLLECTORS), *((p, False) for p in _PROGRAMS))
 _MAX_COLUMNS = 4
 _NUMBERS = ("pid", "rank")
 _MAY_BEGIN = re.compile(
-    r"\d\d\d\d-|\d\d/|\[(?:\d|pod/|rank|default)|<\d|\((?:[A-Z]|pid=)"
+    r"\d\d\d\d-|\d{8} |\d\d/|\[(?:\d|pod/|rank|default)|<\d|\((?:[A-Z]|pid=)"
     rf"|{_MONTHS} [ \d]\d \d\d:|\d\d?:\d\d[AP]M \w{{3}} GRPC\("
     r"|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-"
     r"|[A-Za-z0-9][\w.-]{0,63} {1,16}\|"
