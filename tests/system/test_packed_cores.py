@@ -201,7 +201,7 @@ class TestBundles:
         assert [(i["kind"], i["dialects"]) for i in found["inputs"]] == [
             ("archive", ["elf-core", "gpu_api"])
         ]
-        assert codes(found) == []
+        assert codes(found) == ["host-stack-late"]
 
     def test_a_batch_takes_bundles_and_packed_cores(
         self, files, core_programs, tmp_path: Path, tmp: Path

@@ -44,5 +44,5 @@ def test_every_dialect_has_a_text():
     named = {path.name for path in DIALECTS.iterdir()}
     named |= {path.name for path in (FIXTURES / "recordings").iterdir()}
     # What the engine and the GPU's tools print is recorded by scenario.
-    named |= {"openclaw", "compute_sanitizer", "container", "gpu_api", "hotspot"}
+    named |= {"openclaw", "compute_sanitizer", "container", "gpu_api", "hotspot", "nvidia_smi"}
     assert {form.name for form in formats()} <= named

@@ -64,9 +64,9 @@ CRASHES = [
     'cudaErrorIllegalAddress (error 700) due to "an illegal memory access" on call to memcpy',
     "`CUDA error: out of memory`",
     (
-        'docker: Error response from daemon: OCI runtime create failed: start caused "process: hook '
-        'caused \\"exit status 1, stderr: nvidia-container-cli: initialization error: driver error: '
-        'failed to process request\\" again": unknown.'
+        'docker: Error response from daemon: OCI runtime create failed: start caused "process: '
+        'hook caused \\"exit status 1, stderr: nvidia-container-cli: initialization error: '
+        'driver error: failed to process request\\" again": unknown.'
     ),
     "- **Error**: `CUDA error: out of memory`",
     "if it fails: CUDA error: out of memory",
