@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# What somebody has configured, or said of reports, is no part of a test.
+os.environ["CLAWTRIAGE_CONFIG"] = ""
+os.environ["CLAWTRIAGE_DATA_DIR"] = os.devnull
 
 _COMMAND = "python -m pytest --update-golden"
 

@@ -10,7 +10,7 @@ from triage.calculators import Figure, calculate
 from triage.collect import hang_evidence, next_evidence
 from triage.incident.roles import consequence_places, noticing_places, states_a_cause
 from triage.model.crash import Crash, Engine
-from triage.model.diagnosis import Action, Diagnosis, Level, Remedy, Verdict
+from triage.model.diagnosis import Action, Diagnosis, Feedback, Level, Remedy, Verdict
 from triage.model.evidence import Evidence
 from triage.model.position import Position
 from triage.signatures.facts import Facts
@@ -24,6 +24,10 @@ _FAMILY_FLOOR = 0.5
 _OF_FAILURE = frozenset({"error", "frame", "log"})
 _SURE_WORDS = 0.7
 _LEVELS = tuple(Level)
+# Fewer reports than these say nothing; a share of them that says right, or wrong, does.
+_ENOUGH_REPORTS = 3
+_MOSTLY = 2 / 3
+_NO_FEEDBACK: Mapping[str, Feedback] = {}
 
 
 class Knowledge(Protocol):
@@ -54,12 +58,21 @@ class Diagnosed:
     next_evidence: tuple[str, ...] = ()
 
 
-def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
-    """Return what is concluded from a crash."""
+def diagnose(
+    crash: Crash, knowledge: Knowledge, feedback: Mapping[str, Feedback] = _NO_FEEDBACK
+) -> Diagnosed:
+    """Return what is concluded from a crash.
+
+    `feedback` is what people said of earlier diagnoses, by signature: it orders those of one
+    level, and neither makes a diagnosis nor takes one away.
+    """
     facts = Facts(crash, knowledge.engines())
     families = knowledge.families()
-    matches = _matches(facts, knowledge)
-    diagnoses = tuple(_diagnosis(match, facts, families) for match in matches)
+    matches = _matches(facts, knowledge, feedback)
+    diagnoses = tuple(
+        replace(_diagnosis(match, facts, families), feedback=feedback.get(match.signature.id))
+        for match in matches
+    )
     if diagnoses and diagnoses[0].level is not Level.HINT:
         best = diagnoses[0]
         doubtful = best.level is not Level.CERTAIN
@@ -102,7 +115,7 @@ def detect_engine(crash: Crash, knowledge: Knowledge) -> Engine | None:
     return engine
 
 
-def _matches(facts: Facts, knowledge: Knowledge) -> list[Match]:
+def _matches(facts: Facts, knowledge: Knowledge, feedback: Mapping[str, Feedback]) -> list[Match]:
     found = [match_signature(s, facts) for s in knowledge.candidates(facts.words())]
     late = noticing_places(facts.crash)
     if states_a_cause(facts.crash):
@@ -114,19 +127,36 @@ def _matches(facts: Facts, knowledge: Knowledge) -> list[Match]:
             for match in matches
             if match.level is not Level.HINT and _tells_of_failure(match.evidence)
         ]
-    return sorted(matches, key=lambda match: _rank(match, facts))[:MAX_DIAGNOSES]
+    return sorted(matches, key=lambda match: _rank(match, facts, feedback))[:MAX_DIAGNOSES]
 
 
-def _rank(match: Match, facts: Facts) -> tuple[int, int, float, int, str]:
-    """Return the place of a match: by level, then the more that it is for this very engine."""
+def _rank(
+    match: Match, facts: Facts, feedback: Mapping[str, Feedback]
+) -> tuple[int, bool, int, int, float, int, str]:
+    """Return the place of a match: by level, the team's own before ours, by what people said.
+
+    Then the more that it is for this very engine.
+    """
     signature = match.signature
     return (
         _LEVELS.index(match.level),
+        not signature.own,
+        _standing(feedback.get(signature.id)),
         distance_of(signature, facts),
         -match.confidence,
         -len(match.evidence),
         signature.id,
     )
+
+
+def _standing(said: Feedback | None) -> int:
+    """Return -1 where most reports said right, 1 where most said wrong, 0 otherwise."""
+    count = said.right + said.wrong if said else 0
+    if said is None or count < _ENOUGH_REPORTS:
+        return 0
+    if said.right >= count * _MOSTLY:
+        return -1
+    return 1 if said.wrong >= count * _MOSTLY else 0
 
 
 def _weighed(match: Match, late: frozenset[Position]) -> Match:
@@ -176,6 +206,7 @@ def _diagnosis(match: Match, facts: Facts, families: Mapping[str, Family]) -> Di
         evidence=match.evidence,
         against=match.against,
         remedy=fill_remedy(signature, facts),
+        own=signature.own,
     )
 
 
@@ -219,12 +250,12 @@ def _family(
 ) -> tuple[str | None, tuple[Evidence, ...]]:
     """Return the family by its rules, or that of a hint that says as much."""
     found = _best(((family.id, family.rules) for family in families.values()), facts)
-    if found is not None or not diagnoses or diagnoses[0].confidence < _FAMILY_FLOOR:
+    surest = max(diagnoses, key=lambda d: d.confidence, default=None)
+    if found is not None or surest is None or surest.confidence < _FAMILY_FLOOR:
         return found or (None, ())
-    hint = diagnoses[0]
-    if rests_on_consequences(hint.evidence, noticing_places(facts.crash)):
+    if rests_on_consequences(surest.evidence, noticing_places(facts.crash)):
         return None, ()
-    return hint.family, hint.evidence
+    return surest.family, surest.evidence
 
 
 def _best(

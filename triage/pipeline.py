@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from triage.diagnose import Diagnosed, detect_engine, diagnose
+from triage.errors import StoreError
 from triage.fingerprint import fingerprint
 from triage.incident.roles import first_cause
 from triage.knowledge import clue_literals
-from triage.model.crash import Crash
-from triage.model.diagnosis import Verdict
+from triage.model.crash import Crash, ReportWarning
+from triage.model.diagnosis import Feedback, Verdict
 from triage.model.report import Report
 from triage.read import ReadOptions, ReadResult, parse, read, read_text
+from triage.store.feedback import read_feedback
 from triage.store.signatures import SignatureStore, open_store
 from triage.text.redact import redact_record, redact_report
 
@@ -46,6 +48,7 @@ class Analyzer:
         """Open the signatures; raises PackError or StoreError where they cannot be used."""
         self.options = options
         self.store: SignatureStore = open_store(options.packs, options.db)
+        self._feedback, self._warnings = _feedback_of(options.db)
         self._read_options = ReadOptions(
             core=options.core,
             early=options.early,
@@ -97,9 +100,22 @@ class Analyzer:
     def report(self, result: ReadResult) -> Report:
         """Return the report on what was read."""
         crash = self.completed(result.crash)
-        judged = diagnose(crash, self.store)
+        judged = diagnose(crash, self.store, self._feedback)
         report = _report(replace(result, crash=crash), judged)
+        if self._warnings:
+            report = replace(report, warnings=(*report.warnings, *self._warnings))
         return redact_report(report) if self.options.redact else report
+
+
+def _feedback_of(
+    db: Path | None,
+) -> tuple[Mapping[str, Feedback], tuple[ReportWarning, ...]]:
+    """Return what people said of diagnoses; an analysis goes on where that cannot be read."""
+    try:
+        return read_feedback(db), ()
+    except StoreError as error:
+        message = f"what was said of earlier reports cannot be read: {error}"
+        return {}, (ReportWarning(code="feedback-unreadable", message=message),)
 
 
 def _report(result: ReadResult, judged: Diagnosed) -> Report:

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from triage.calculators import CALCULATORS, calculate
+from triage.calculators import calculate, calculator, calculator_names
 from triage.model.crash import Crash, Environment, Gpu, ModelFile
 from triage.model.position import Position
-from triage.signatures import fields
 from triage.signatures.facts import Facts
 
 WHERE = {
@@ -32,8 +31,18 @@ def _facts(**more: Any) -> Facts:
     return Facts(Crash(environment=dataclasses.replace(env, **more)))
 
 
-def test_the_table_is_complete() -> None:
-    assert tuple(CALCULATORS) == fields.CALCULATORS
+@pytest.mark.parametrize("name", calculator_names())
+def test_a_calculator_is_called_as_its_module(name: str) -> None:
+    assert calculator(name).name == name
+    assert calculator(name).doc
+    assert calculator(name).formula
+
+
+@pytest.mark.parametrize("name", calculator_names())
+def test_nothing_is_guessed_of_a_crash_that_states_nothing(name: str) -> None:
+    figure = calculate(name, Facts(Crash()))
+    assert figure.value is None
+    assert figure.calculation.result.startswith("not known: the crash does not state ")
 
 
 def test_layers_that_fit() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from triage.diagnose import MAX_DIAGNOSES, detect_engine, diagnose
 from triage.model.crash import (
@@ -22,7 +24,7 @@ from triage.model.crash import (
     Signal,
     Timing,
 )
-from triage.model.diagnosis import Action, Level, Verdict
+from triage.model.diagnosis import Action, Feedback, Level, Verdict
 from triage.model.position import Position
 from triage.model.stack import Frame, Thread, ThreadKind, Trust
 from triage.signatures.build import build_engine, build_family, build_signature
@@ -322,3 +324,52 @@ def test_a_killed_process_wants_the_kernels_log() -> None:
     assert "journalctl -k" in _missing(killed)
     told = dataclasses.replace(killed, errors=(ErrorRecord(api="oom-killer"),))
     assert "journalctl -k" not in _missing(told)
+
+
+# ---- a team's own signatures, and what people said --------------------------------------------
+
+
+def _own(signature: Signature) -> Signature:
+    return dataclasses.replace(signature, own=True)
+
+
+def _titles(rules: list[Signature], feedback: Mapping[str, Feedback] | None = None) -> list[str]:
+    return [d.title for d in diagnose(CRASH, Known(rules), feedback or {}).diagnoses]
+
+
+def test_a_teams_own_signature_outranks_ours_of_the_same_level() -> None:
+    ours, team = _signature("ours", base=0.99), _own(_signature("team", base=0.86))
+    assert _titles([ours, team]) == ["team", "ours"]
+    assert diagnose(CRASH, Known([ours, team])).diagnoses[0].own
+
+
+def test_a_teams_own_signature_of_a_lower_level_does_not() -> None:
+    ours, team = _signature("ours", base=0.9), _own(_signature("team", base=0.84))
+    assert _titles([ours, team]) == ["ours", "team"]
+
+
+def test_what_people_said_moves_diagnoses_of_one_level() -> None:
+    rules = [_signature("a", base=0.95), _signature("b", base=0.9)]
+    assert _titles(rules) == ["a", "b"]
+    assert _titles(rules, {"p/b": Feedback(right=12, wrong=2)}) == ["b", "a"]
+    assert _titles(rules, {"p/a": Feedback(right=1, wrong=5)}) == ["b", "a"]
+    assert _titles(rules, {"p/b": Feedback(right=2)}) == ["a", "b"], "two reports say little"
+    assert _titles(rules, {"p/b": Feedback(right=3, wrong=3)}) == ["a", "b"]
+
+
+@given(
+    bases=st.lists(st.sampled_from((0.35, 0.5, 0.65, 0.7, 0.86, 0.95)), min_size=1, max_size=6),
+    said=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=6, max_size=6),
+)
+def test_what_people_said_neither_makes_nor_forbids_nor_lifts(bases, said) -> None:
+    rules = [_signature(f"s{n}", base=base) for n, base in enumerate(bases)]
+    feedback = {
+        rule.id: Feedback(right=right, wrong=wrong)
+        for rule, (right, wrong) in zip(rules, said, strict=False)
+    }
+    plain, told = diagnose(CRASH, Known(rules)), diagnose(CRASH, Known(rules), feedback)
+    assert (plain.verdict, plain.family) == (told.verdict, told.family)
+    assert [d.level for d in plain.diagnoses] == [d.level for d in told.diagnoses]
+    same = [{(d.signature, d.confidence) for d in r.diagnoses} for r in (plain, told)]
+    assert same[0] == same[1]
+    assert all(d.feedback == feedback[d.signature] for d in told.diagnoses)

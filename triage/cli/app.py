@@ -20,7 +20,8 @@ _COMMANDS = {
     "analyze": "Diagnose a crash from its logs, backtraces and dumps.",
     "batch": "Diagnose every upload in a folder.",
     "core": "Diagnose a crash from a core dump.",
-    "signature": "List, show, test, check, write and explain signatures.",
+    "feedback": "Say whether a diagnosis was right.",
+    "signature": "List, show, test, check, write, explain, export and compare signatures.",
 }
 
 _EPILOG = """\b
@@ -29,6 +30,7 @@ Examples:
   journalctl -u claw | clawtriage analyze -
   clawtriage core ./core --binary ./claw_inference
   clawtriage batch uploads/ --format jsonl
+  clawtriage feedback report.json --right
 
 \b
 Exit status:

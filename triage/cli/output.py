@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from triage.cli.config import db_option, pack_option
 from triage.errors import ExitCode, UsageError
 from triage.text.safe import safe_line
 
@@ -47,14 +48,8 @@ def _with_options(command: F, options: Sequence[Callable[[F], F]]) -> F:
 def shared_options(command: F) -> F:
     """Add the options of every command that analyses."""
     options = (
-        click.option(
-            "--pack", "packs", multiple=True, type=_PATH, metavar="DIR",
-            help="Use the signatures in this folder too (repeatable).",
-        ),
-        click.option(
-            "--db", type=_PATH, metavar="FILE",
-            help="Keep the compiled signatures in this SQLite database.",
-        ),
+        pack_option,
+        db_option("Keep the compiled signatures in this SQLite database."),
         click.option(
             "--tmp", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR",
             help="Where packed core dumps are unpacked while they are read (default: $TMPDIR).",

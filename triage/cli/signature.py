@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from triage.cli.config import pack_option
+from triage.cli.signature_packs import diff_command, export_command, pages_command
 from triage.errors import ExitCode
 from triage.text.safe import safe_line, safe_text
 
 if TYPE_CHECKING:
+    from triage.model.crash import Crash
     from triage.model.evidence import Evidence
     from triage.pipeline import Analyzer
     from triage.signatures.explain import Outcome
     from triage.signatures.lint import ReadExample
     from triage.signatures.rule import Pack, Signature
 
-F = TypeVar("F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
+_MAX_REPORT = 64 << 20
 
 _EPILOG = """\b
 Examples:
@@ -30,19 +33,19 @@ Examples:
   clawtriage signature explain acme/lost-context crash.log --pack acme/
   clawtriage signature test acme/          every example, as a crash would be read
   clawtriage signature lint acme/          what is doubtful, and what overlaps
+  clawtriage signature export acme/        one file to hand on
+  clawtriage signature diff acme-1.1.0.tar.gz acme/
 """
-
-
-def _pack_option(command: F) -> F:
-    return click.option(
-        "--pack", "packs", multiple=True, type=_PATH, metavar="DIR",
-        help="Use the signatures in this folder too (repeatable).",
-    )(command)  # fmt: skip
 
 
 @click.group("signature", epilog=_EPILOG)
 def command() -> None:
-    """List, show, test, check, write and explain signatures."""
+    """List, show, test, check, write, explain, export and compare signatures."""
+
+
+command.add_command(diff_command)
+command.add_command(export_command)
+command.add_command(pages_command)
 
 
 @command.command("list", epilog="\b\nExample:\n  clawtriage signature list --pack acme/")
@@ -50,7 +53,7 @@ def command() -> None:
     "-f", "--format", "form", type=click.Choice(("text", "json")), default="text",
     show_default=True, help="How to print the list.",
 )  # fmt: skip
-@_pack_option
+@pack_option
 def list_command(form: str, packs: tuple[Path, ...]) -> None:
     """List the signatures with their level, family and title."""
     from triage.store.signatures import open_store  # not for --help
@@ -70,7 +73,7 @@ def list_command(form: str, packs: tuple[Path, ...]) -> None:
 
 @command.command("show", epilog="\b\nExample:\n  clawtriage signature show openclaw/kv-race")
 @click.argument("signature_id", metavar="ID")
-@_pack_option
+@pack_option
 def show_command(signature_id: str, packs: tuple[Path, ...]) -> None:
     """Show what the signature ID looks for and what it advises."""
     from triage.signatures.wording import show
@@ -80,7 +83,7 @@ def show_command(signature_id: str, packs: tuple[Path, ...]) -> None:
 
 @command.command("test", epilog="\b\nExample:\n  clawtriage signature test acme/lost-context.toml")
 @click.argument("paths", nargs=-1, type=_PATH, metavar="[PATH]...")
-@_pack_option
+@pack_option
 def test_command(paths: tuple[Path, ...], packs: tuple[Path, ...]) -> int:
     """Try every example of the signatures in PATHs (default: those that ship).
 
@@ -95,13 +98,14 @@ def test_command(paths: tuple[Path, ...], packs: tuple[Path, ...]) -> int:
         failed += bool(lines)
         for line in lines:
             click.echo(safe_line(line))
-    click.echo(f"{count} examples of {len(chosen.signatures)} signatures, {failed} failed")
+    of = _count(len(chosen.signatures), "signature")
+    click.echo(f"{_count(count, 'example')} of {of}, {failed} failed")
     return int(ExitCode.PACK) if failed else 0
 
 
 @command.command("lint", epilog="\b\nExample:\n  clawtriage signature lint acme/")
 @click.argument("paths", nargs=-1, type=_PATH, metavar="[PATH]...")
-@_pack_option
+@pack_option
 def lint_command(paths: tuple[Path, ...], packs: tuple[Path, ...]) -> int:
     """Check the signatures in PATHs (default: those that ship) for what is wrong or doubtful.
 
@@ -116,7 +120,7 @@ def lint_command(paths: tuple[Path, ...], packs: tuple[Path, ...]) -> int:
     problems = lint(everything, examples, [s.id for s in chosen.signatures])
     for problem in problems:
         click.echo(safe_line(problem))
-    click.echo(f"{len(chosen.signatures)} signatures, {len(problems)} problems")
+    click.echo(f"{_count(len(chosen.signatures), 'signature')}, {_count(len(problems), 'problem')}")
     return int(ExitCode.PACK) if problems else 0
 
 
@@ -126,10 +130,10 @@ def lint_command(paths: tuple[Path, ...], packs: tuple[Path, ...]) -> int:
 @click.argument("signature_id", metavar="[ID]", default="my-pack/my-signature")
 @click.option(
     "--from", "source", required=True, type=_PATH, metavar="FILE",
-    help="A log of a crash that the signature shall match.",
+    help="A log of a crash that the signature shall match, or a report on it in JSON.",
 )  # fmt: skip
 @click.option("-o", "--output", type=_PATH, metavar="FILE", help="Write to a new file.")
-@_pack_option
+@pack_option
 def new_command(
     signature_id: str, source: Path, output: Path | None, packs: tuple[Path, ...]
 ) -> None:
@@ -138,14 +142,22 @@ def new_command(
     The example is filled in and conditions are proposed; what is left to say is marked TODO.
     """
     from triage.signatures.propose import propose
+    from triage.store.exported import write_new
 
-    analyzer = _analyzer(packs)
-    crash = analyzer.completed(analyzer.read([str(source)]).crash)
-    text = propose(crash, signature_id, _text_of(source), source.name)
+    crash = _crash_of_report(source)
+    log = "" if crash else _text_of(source)
+    if crash is None:
+        analyzer = _analyzer(packs)
+        crash = analyzer.completed(analyzer.read([str(source)]).crash)
+    text = propose(crash, signature_id, log, source.name)
     if output is None:
         click.echo(text, nl=False)
         return
-    _write_new(output, text)
+    if _begin_pack(output.parent):
+        click.echo(
+            f"wrote {safe_line(str(output.parent / 'pack.toml'))}, which makes a pack", err=True
+        )
+    write_new(output, text.encode())
     click.echo(f"wrote {safe_line(str(output))}; fill in what is marked TODO, then:", err=True)
     click.echo(f"  clawtriage signature test {safe_line(str(output))}", err=True)
 
@@ -155,11 +167,12 @@ def new_command(
 )
 @click.argument("signature_id", metavar="ID")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@_pack_option
+@pack_option
 def explain_command(signature_id: str, inputs: tuple[str, ...], packs: tuple[Path, ...]) -> None:
     """Explain how each condition of the signature ID comes out on one crash."""
     from triage.signatures.explain import explain
     from triage.signatures.facts import Facts
+    from triage.store.feedback import read_feedback
 
     signature = _find(_load(packs), signature_id)
     analyzer = _analyzer(packs)
@@ -177,6 +190,13 @@ def explain_command(signature_id: str, inputs: tuple[str, ...], packs: tuple[Pat
         verdict = f"does not match: {explanation.reason}"
     click.echo(safe_line(f"= {explanation.arithmetic}"))
     click.echo(safe_line(f"{signature.id} {verdict}"))
+    said = read_feedback(None).get(signature.id)
+    if said:
+        click.echo(safe_line(said.words))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _analyzer(packs: Sequence[Path]) -> Analyzer:
@@ -253,20 +273,45 @@ def _place(evidence: Evidence, names: Sequence[str]) -> str:
     return f"   [{' '.join(part for part in (name, line) if part)}]" if name or line else ""
 
 
+def _crash_of_report(path: Path) -> Crash | None:
+    """Return the crash that a report in JSON is on, None for anything else."""
+    from triage.model.crash import Crash
+    from triage.model.jsonform import from_json
+    from triage.model.report import Report
+
+    try:
+        with path.open("rb") as stream:
+            if stream.read(1) != b"{":
+                return None
+            data = json.loads(b"{" + stream.read(_MAX_REPORT))
+        if not str(data.get("schema")).startswith("clawtriage/report/"):
+            return None
+        report: Report = from_json(Report, data)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return Crash(
+        engine=report.engine,
+        signal=report.signal,
+        errors=report.errors,
+        threads=report.threads,
+        crashed_thread=report.crashed_thread,
+        blamed_frame=report.blamed_frame,
+        modules=report.modules,
+        environment=report.environment,
+    )
+
+
+def _begin_pack(folder: Path) -> bool:
+    """Make the folder of a new signature a pack where it is none yet."""
+    if folder == Path() or (folder / "pack.toml").exists():
+        return False
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pack.toml").write_text('schema = 1\nversion = "0.1.0"\n', encoding="utf-8")
+    return True
+
+
 def _text_of(path: Path) -> str:
     from triage.store.packs import MAX_EXAMPLE
 
     with path.open("rb") as stream:
         return stream.read(MAX_EXAMPLE).decode("utf-8", "replace").replace("\r\n", "\n")
-
-
-def _write_new(path: Path, text: str) -> None:
-    from triage.errors import UsageError
-
-    try:
-        with path.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-    except FileExistsError:
-        raise UsageError(f"{path} exists already", hint="name a file that does not") from None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", hint="check the folder") from error

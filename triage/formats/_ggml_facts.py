@@ -27,6 +27,17 @@ _SETTINGS = {
     "n_seq_max": "parallel",
 }
 _GENERATE = {"gen_ctx": "ctx-size", "gen_batch": "batch-size", "gen_predict": "n-predict"}
+_FORM = {
+    "embedding_length": "embedding-length",
+    "attention.head_count": "heads",
+    "attention.head_count_kv": "kv-heads",
+    "attention.key_length": "head-size",
+}
+_WIDTHS = {"n_embd_k_gqa": "kv-width-k", "n_embd_v_gqa": "kv-width-v"}
+_HOST = late(r"CPU|Host")
+_ASKED = late(r"allocating (\d{1,9}\.\d{1,4}) MiB on device")
+_RESERVED = late(r"failed to allocate (\w{1,40}) buffer of size (\d{1,15})")
+_MIB = 1 << 20
 
 
 @dataclass(slots=True)
@@ -37,6 +48,7 @@ class Facts:
     gpus: list[Gpu] = field(default_factory=list)
     model: dict[str, Any] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
     where: dict[str, Position] = field(default_factory=dict)
 
     def environment(self) -> Environment:
@@ -45,6 +57,7 @@ class Facts:
             gpus=tuple(self.gpus),
             options=self.options,
             model=ModelFile(**self.model) if self.model else None,
+            facts=self.facts,
             where=self.where,
         )
 
@@ -59,6 +72,7 @@ class Facts:
         for n, known in enumerate(self.gpus):
             if known.name == gpu.name and known.memory_free is None and gpu.memory_free:
                 self.gpus[n] = replace(known, memory_free=gpu.memory_free)
+                self.where.setdefault("gpu.memory_free", at)
                 return
         if len(self.gpus) >= _MAX_GPUS:
             return
@@ -66,6 +80,17 @@ class Facts:
         for name in ("name", "compute_capability", "memory_total", "memory_free"):
             if getattr(gpu, name) is not None:
                 self.where.setdefault(f"gpu.{name}", at)
+
+    def note(
+        self, at: Position, name: str, value: str | float | None, *, add: bool = False
+    ) -> None:
+        """Record a figure; what was stated first stays, or is added to."""
+        if value is None or (name in self.facts and not add):
+            return
+        if isinstance(value, float):
+            value = f"{round(value + float(self.facts.get(name, 0) if add else 0), 2):.15g}"
+        self.facts[name] = value
+        self.where.setdefault(f"fact.{name}", at)
 
     def note_model(self, at: Position, **facts: Any) -> None:
         """Record facts of the model; what was stated first stays."""
@@ -126,6 +151,13 @@ def _kv(facts: Facts, item: Item) -> None:
         facts.note_model(item.at, context_length=number(value))
     elif key.endswith(".block_count"):
         facts.note_model(item.at, layer_count=number(value))
+    else:
+        _form(facts, item, key.partition(".")[2], value)
+
+
+def _form(facts: Facts, item: Item, key: str, value: str) -> None:
+    if key in _FORM and value.isdecimal():
+        facts.note(item.at, _FORM[key], value)
 
 
 def _meta(facts: Facts, item: Item) -> None:
@@ -136,6 +168,8 @@ def _meta(facts: Facts, item: Item) -> None:
         facts.note_model(item.at, context_length=number(value))
     elif meta == "n_layer":
         facts.note_model(item.at, layer_count=number(value))
+    elif meta in _WIDTHS:
+        facts.note(item.at, _WIDTHS[meta], value if value.isdecimal() else None)
     elif meta in ("file type", "model ftype"):
         facts.note_model(item.at, quantization=quantization(value))
     else:
@@ -167,6 +201,45 @@ def _sampling(facts: Facts, item: Item) -> None:
     facts.where["option.repeat-last-n"] = item.at
 
 
+def _buffer(facts: Facts, item: Item) -> None:
+    fields = item.fields
+    if _HOST.search(fields["buffer_device"]):
+        return
+    name = "gpu-weights-mib" if fields["buffer"] == "model" else "compute-buffer-mib"
+    facts.note(item.at, name, float(fields["buffer_mib"]), add=True)
+
+
+def _cache(facts: Facts, item: Item) -> None:
+    fields = item.fields
+    facts.note(item.at, "kv-cache-mib", float(fields["cache_mib"]))
+    for group, option in (("cache_k", "cache-type-k"), ("cache_v", "cache-type-v")):
+        if fields.get(group) and option not in facts.options:
+            facts.options[option] = fields[group]
+            facts.where[f"option.{option}"] = item.at
+
+
+def _offloaded(facts: Facts, item: Item) -> None:
+    facts.note(item.at, "offloaded-layers", item.fields["offloaded"])
+    facts.note(item.at, "offloadable-layers", item.fields["offloadable"])
+
+
+def _requested(facts: Facts, item: Item) -> None:
+    """Read the size of the allocation that failed; the last one is what the failure is about."""
+    if asked := _ASKED.search(item.text):
+        facts.facts["requested-mib"] = f"{float(asked[1]):.15g}"
+        facts.where["fact.requested-mib"] = item.at
+
+
+def _load(facts: Facts, item: Item) -> None:
+    """Read what a failed allocation was for."""
+    text = item.fields["load"]
+    requested = facts.facts.get("requested-mib")
+    if "kv cache" in text and requested:
+        facts.note(facts.where["fact.requested-mib"], "kv-cache-mib", requested)
+    elif (reserved := _RESERVED.search(text)) and not _HOST.search(reserved[1]):
+        facts.note(item.at, "compute-buffer-mib", int(reserved[2]) / _MIB)
+
+
 def _generate(facts: Facts, item: Item) -> None:
     for field_name, option in _GENERATE.items():
         facts.options.setdefault(option, item.fields[field_name])
@@ -187,4 +260,9 @@ _READERS = {
     "context": _context,
     "generate": _generate,
     "sampling": _sampling,
+    "buffer": _buffer,
+    "cache": _cache,
+    "offloaded": _offloaded,
+    "alloc": _requested,
+    "load": _load,
 }

@@ -70,8 +70,7 @@ def _read(region: Region) -> Fragment:
         reader = _READERS.get(item.kind)
         if reader:
             reader(state, item)
-        else:
-            facts.read(item)
+        facts.read(item)
     return Fragment(
         dialect="ggml",
         errors=tuple(state.errors),

@@ -55,6 +55,12 @@ _SIGNALS = {
     "floating point exception": "SIGFPE",
     "trace/breakpoint trap": "SIGTRAP",
 }
+_PLAN = {
+    "weights-mib": "memory.weights.total",
+    "kv-cache-mib": "memory.required.kv",
+    "compute-buffer-mib": "memory.graph.full",
+    "planned-mib": "memory.required.full",
+}
 _OPTION = late(
     r"model|ctx-size|batch-size|n-gpu-layers|threads|parallel|kv-cache-type|flash-attn"
     r"|tensor-split|no-mmap|main-gpu"
@@ -73,6 +79,7 @@ class _State:
     model: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, str | None] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
     errors: list[ErrorRecord] = field(default_factory=list)
     signal: Signal | None = None
     where: dict[str, Position] = field(default_factory=dict)
@@ -109,6 +116,7 @@ def _read(region: Region) -> Fragment:
             variables=state.variables,
             options=state.options,
             model=ModelFile(**state.model) if state.model else None,
+            facts=state.facts,
             where=state.where,
         ),
         claimed=frozenset(state.repeats),
@@ -127,6 +135,8 @@ def _record(state: _State, item: Item, said: str) -> None:
         _command(state, item.at, pairs["cmd"])
     elif "num_tensors" in pairs:
         _model(state, item.at, pairs)
+    elif message.startswith("offload"):
+        _offload(state, item.at, pairs)
     level = item.fields.get("level") or item.fields.get("old_level")
     if level == "ERROR" or "llama runner terminated" in message:
         text = f"{message}: {pairs['error']}" if pairs.get("error") else message
@@ -196,6 +206,21 @@ def _gpu(state: _State, at: Position, pairs: dict[str, str]) -> None:
 def _mebibytes(text: str | None) -> int | None:
     match = _SIZE.match(text or "")
     return round(float(match["count"]) * _SCALE[match["unit"]]) if match else None
+
+
+def _offload(state: _State, at: Position, pairs: dict[str, str]) -> None:
+    """Read the plan of one model's load; the last one is that which the crash is about."""
+    found: dict[str, str | None] = {
+        "offloadable-layers": pairs.get("layers.model"),
+        "offloaded-layers": pairs.get("layers.offload"),
+    }
+    for name, key in _PLAN.items():
+        size = _mebibytes(pairs.get(key))
+        found[name] = None if size is None else str(size)
+    for name, value in found.items():
+        if value:
+            state.facts[name] = value
+            state.where[f"fact.{name}"] = at
 
 
 def _command(state: _State, at: Position, text: str) -> None:

@@ -111,7 +111,8 @@ class Environment:
 
     `executable` is the path of the program; `variables` maps a variable to its value, and to None
     where it is known to be unset; a variable that is not in it is simply not known. `options` are
-    the engine's settings by option name, from the command line or the engine's own log; `where`
+    the engine's settings by option name, from the command line or the engine's own log; `facts`
+    are further figures that a log states, sizes in MiB where the name ends in `-mib`; `where`
     tells the position of each fact.
     """
 
@@ -128,6 +129,7 @@ class Environment:
     options: Mapping[str, str] = field(default_factory=dict)
     container: str | None = None
     model: ModelFile | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
     where: Mapping[str, Position] = field(default_factory=dict)
 
 

@@ -105,8 +105,25 @@ class Remedy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """How many reports people said a diagnosis was right and wrong in."""
+
+    right: int = 0
+    wrong: int = 0
+
+    @property
+    def words(self) -> str:
+        """Return it as `of 14 reports 12 said right`."""
+        count = self.right + self.wrong
+        return f"of {count} report{'s' * (count != 1)} {self.right} said right"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """One signature that matches the crash, with everything that speaks for and against it."""
+    """One signature that matches the crash, with everything that speaks for and against it.
+
+    `own` says that the signature is the team's, not one that ships with clawtriage.
+    """
 
     signature: str
     family: str
@@ -118,6 +135,8 @@ class Diagnosis:
     evidence: tuple[Evidence, ...] = ()
     against: tuple[Evidence, ...] = ()
     remedy: Remedy | None = None
+    own: bool = False
+    feedback: Feedback | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,7 @@ def build_view(report: Report, limits: Limits) -> ReportView:
         action=_action(report, best),
         engine=_engine(report),
         cause=(best.cause or "") if best else "",
+        said=_said(best) if best else "",
         signal=signal_words(report.signal),
         blamed=blamed,
         blamed_label="Noticed" if _is_provisional(report) else "Blamed",
@@ -136,6 +137,11 @@ def _title(report: Report, best: Diagnosis | None, blamed: str) -> str:
 
 def _odds(diagnosis: Diagnosis) -> str:
     return f"{diagnosis.level.value}, {diagnosis.confidence:.0%}"
+
+
+def _said(diagnosis: Diagnosis) -> str:
+    """Return what people said of the signature, as `of 14 reports 12 said right`."""
+    return diagnosis.feedback.words if diagnosis.feedback else ""
 
 
 def _action(report: Report, best: Diagnosis | None) -> str:
@@ -254,7 +260,10 @@ def _checks(checks: Sequence[Check]) -> list[CheckView]:
 
 
 def _others(diagnoses: Sequence[Diagnosis]) -> list[OtherView]:
-    return [OtherView(odds=_odds(d), signature=d.signature, title=d.title) for d in diagnoses]
+    return [
+        OtherView(odds=_odds(d), signature=d.signature, title=d.title, said=_said(d))
+        for d in diagnoses
+    ]
 
 
 def _warnings(report: Report, places: Places) -> list[FactView]:

@@ -40,8 +40,14 @@ def _command(environment: Environment) -> Iterator[tuple[str, str, str]]:
         yield "command_line", "command", shlex.join(environment.command_line)
     for name, value in environment.options.items():
         yield f"options.{name}", f"option {name}", value
+    for name, value in environment.facts.items():
+        yield f"fact.{name}", name.removesuffix("-mib").replace("-", " "), _figure(name, value)
     for name, setting in environment.variables.items():
         yield f"variables.{name}", name, "unset" if setting is None else setting
+
+
+def _figure(name: str, value: str) -> str:
+    return f"{value} MiB" if name.endswith("-mib") else value
 
 
 def _gpu(gpu: Gpu) -> str:

@@ -81,7 +81,7 @@ def _facts(fragment: Fragment) -> Iterator[tuple[Position | None, str]]:
         for frame in thread.frames:
             yield frame.at, _frame(frame)
     for name, at in fragment.environment.where.items():
-        yield at, f"fact {name}"
+        yield at, f"fact {name.removeprefix('fact.')}"
     for warning in fragment.warnings:
         yield warning.at, f"warning {warning.code}"
 

@@ -102,6 +102,7 @@ class OtherView:
     odds: str
     signature: str
     title: str
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,7 @@ class ReportView:
     action: str
     engine: str
     cause: str
+    said: str
     signal: str
     blamed: str
     blamed_label: str

@@ -29,8 +29,8 @@ CONDITION_KEYS = ("why", "within", "thread", "weight")
 """Keys of a condition that are not tests; `thread` is a thing too where it holds a table."""
 
 
-def build_signature(table: Table) -> Signature:
-    """Return the signature that a table describes."""
+def build_signature(table: Table, *, own: bool = False) -> Signature:
+    """Return the signature that a table describes; `own` where it is the team's."""
     remedy = table.get("remedy")
     return Signature(
         id=table["id"],
@@ -50,6 +50,7 @@ def build_signature(table: Table) -> Signature:
         also=tuple(table.get("also", ())),
         remedy=_remedy(remedy) if remedy else None,
         calculate=tuple(remedy.get("calculate", ())) if remedy else (),
+        own=own,
         examples=tuple(
             Example(
                 name=e["name"],

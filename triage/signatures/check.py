@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from triage.calculators import calculator_names
 from triage.knowledge import pieces
 from triage.model.diagnosis import Action, Level, StepStatus
 from triage.signatures.check_condition import check_condition
-from triage.signatures.fields import CALCULATORS
 from triage.signatures.placeholders import PLACEHOLDER, is_known
 from triage.signatures.problems import Problems
 
@@ -170,7 +170,7 @@ _STEP: dict[str, Check] = {
 }
 _REMEDY: dict[str, Check] = {
     "summary": _text,
-    "calculate": _list_of(_one_of(CALCULATORS)),
+    "calculate": _list_of(_one_of(calculator_names())),
     "references": _list_of(_text),
     "step": _list_of(_table_of(_STEP, "title")),
     "verify": _list_of(

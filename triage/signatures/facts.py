@@ -85,6 +85,12 @@ class Facts:
                 return thing.place(rest)
         return None
 
+    def every(self, name: str) -> tuple[Value, ...]:
+        """Return the value of a field of each thing that states it, such as of every GPU."""
+        kind, _, rest = name.partition(".")
+        values = (thing.values.get(rest) for thing in self.things(kind))
+        return tuple(value for value in values if value is not None)
+
     @cached_property
     def engine_names(self) -> frozenset[str]:
         """Return the names, in lower case, of the crash's engine and of all that are inside it."""
@@ -151,7 +157,7 @@ class Facts:
         for kind in ("frame", "thread", *(kind for kind in _MAKERS if kind != "log")):
             for thing in self.things(kind, any_thread=True):
                 for name, value in thing.values.items():
-                    if kind in ("variable", "option"):
+                    if kind in ("variable", "option", "fact"):
                         texts.add(name)
                     if value is None:
                         continue
@@ -277,6 +283,12 @@ def _options(crash: Crash) -> Iterable[Thing]:
     yield Thing(kind="option", values=values, places=places)
 
 
+def _stated(crash: Crash) -> Iterable[Thing]:
+    values: dict[str, Value] = dict(crash.environment.facts)
+    places = _places(crash.environment, "fact", values)
+    yield Thing(kind="fact", values=values, places=places)
+
+
 def _lines(crash: Crash) -> Iterable[Thing]:
     for line in crash.lines:
         yield Thing(kind="log", values={"line": line.text}, at=line.at)
@@ -303,5 +315,6 @@ _MAKERS = {
     "model": _model,
     "variable": _variables,
     "option": _options,
+    "fact": _stated,
     "log": _lines,
 }

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-CALCULATORS = ("layers-that-fit", "kv-cache-size")
-"""The calculators that a remedy can name."""
-
 
 class FieldType(StrEnum):
     """What a field's value is, which decides how it is compared."""
@@ -98,6 +95,7 @@ FIELDS = (
     Field("model", "context_length", _F.NUMBER, "the context that it was trained for"),
     Field("variable", "*", _F.VALUE, "an environment variable"),
     Field("option", "*", _F.VALUE, "an engine option, without its dashes"),
+    Field("fact", "*", _F.VALUE, "a further figure that a log states, sizes in MiB"),
     Field("log", "line", _F.TEXT, "the text of one line"),
 )
 

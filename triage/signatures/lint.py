@@ -45,7 +45,8 @@ def lint(pack: Pack, examples: Sequence[ReadExample], chosen: Iterable[str]) -> 
 
 
 def _alone(signature: Signature, pack: Pack) -> Iterator[tuple[str, str]]:
-    for text in (*_names(signature, pack), *_examples(signature), *_claims(signature)):
+    parts = (_names(signature, pack), _left(signature), _examples(signature), _claims(signature))
+    for text in (text for part in parts for text in part):
         yield signature.id, text
 
 
@@ -64,6 +65,29 @@ def _names(signature: Signature, pack: Pack) -> Iterator[str]:
                 hint = f"did you mean {near!r}?" if near else way_out.format(name)
                 kind = "signature" if key == "also" else key
                 yield f"{key}: there is no {kind} {name!r}; {hint}"
+
+
+def _left(signature: Signature) -> Iterator[str]:
+    """Yield where a draft still says TODO."""
+    remedy = signature.remedy
+    texts = {
+        "title": (signature.title,),
+        "cause": (signature.cause or "",),
+        "sources": signature.sources,
+        "remedy.summary": (remedy.summary,) if remedy else (),
+        "remedy.step": tuple(t for s in remedy.steps for t in (s.title, *s.commands))
+        if remedy
+        else (),
+        "remedy.verify": tuple(t for v in remedy.verify for t in (v.title, v.command))
+        if remedy
+        else (),
+        "example": tuple(
+            t for e in signature.examples for t in (e.name, (e.log or "").strip()[:4])
+        ),
+    }
+    for key, found in texts.items():
+        if any(text.startswith("TODO") for text in found):
+            yield f"{key}: says TODO; write what it asks for"
 
 
 def _examples(signature: Signature) -> Iterator[str]:

@@ -24,23 +24,32 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One file of a pack; `pack` is "" for a signature that is in none."""
+    """One file of a pack; `pack` is "" for a signature that is in none.
+
+    `own` says that it is the team's, not one that ships with clawtriage.
+    """
 
     path: str
     role: Role
     stem: str
     text: str
     pack: str = ""
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The checked tables of every file by id, and where each came from."""
+    """The checked tables of every file by id, and where each came from.
+
+    `own` has the ids of the team's signatures, `packs` what each `pack.toml` says, by pack.
+    """
 
     signatures: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     families: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     engines: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     where: dict[str, str] = field(default_factory=dict)
+    own: set[str] = field(default_factory=set)
+    packs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def read_tables(sources: Iterable[Source]) -> Tables:
@@ -67,6 +76,7 @@ def collect(sources: Iterable[Source]) -> tuple[Tables, list[str]]:
         table = _parse(source, problems)
         if table and source.role is Role.PACK and isinstance(table.get("name"), str):
             named[folder] = table["name"]
+            source = replace(source, pack=table["name"])
         if table and source.role is Role.PACK and "engine" in table:
             engines[folder] = table["engine"]
         if table and source.role is Role.SIGNATURE and folder in engines:
@@ -82,10 +92,14 @@ def collect(sources: Iterable[Source]) -> tuple[Tables, list[str]]:
 def build_pack(tables: Tables) -> Pack:
     """Return the types that checked tables stand for, in order of id."""
     return Pack(
-        signatures=tuple(build_signature(t) for _, t in sorted(tables.signatures.items())),
+        signatures=tuple(
+            build_signature(table, own=name in tables.own)
+            for name, table in sorted(tables.signatures.items())
+        ),
         families=tuple(build_family(t) for _, t in sorted(tables.families.items())),
         engines=tuple(build_engine(t) for _, t in sorted(tables.engines.items())),
         where=dict(tables.where),
+        packs=dict(tables.packs),
     )
 
 
@@ -130,10 +144,14 @@ def _keep(source: Source, table: Mapping[str, Any], tables: Tables, problems: Pr
         Role.ENGINE: tables.engines,
     }.get(source.role)
     if kept is None:
+        tables.packs[source.pack] = table
         return
     key = f"{source.role.value} {table['id']}"
-    if table["id"] in kept:
+    replaces = source.own and table["id"] not in tables.own and source.role is Role.SIGNATURE
+    if table["id"] in kept and not replaces:
         problems.add("id", f"{table['id']!r} is also in {tables.where[key]}; rename one of them")
         return
     kept[table["id"]] = table
     tables.where[key] = source.path
+    if source.own and source.role is Role.SIGNATURE:
+        tables.own.add(table["id"])

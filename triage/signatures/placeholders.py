@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from triage.signatures.fields import CALCULATORS, find_field
+from triage.calculators import calculator_names
+from triage.signatures.fields import find_field
 
 PLACEHOLDER = re.compile(r"\$\{(?P<name>[a-z][A-Za-z0-9_.-]{0,63}):-(?P<default>[^}\n]{0,200})\}")
 _SAFE = re.compile(r"[A-Za-z0-9_./@%+=:,][A-Za-z0-9_./@%+=:,-]{0,254}")
@@ -29,7 +30,7 @@ def fill(text: str, lookup: Callable[[str], str | None]) -> str:
 
 def is_known(name: str) -> bool:
     """Tell whether a placeholder's name is a calculator's or a field's."""
-    return name in CALCULATORS or find_field(name) is not None
+    return name in calculator_names() or find_field(name) is not None
 
 
 def is_safe(value: str) -> bool:

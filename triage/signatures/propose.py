@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 from triage.frames.names import plain_name
@@ -11,10 +12,14 @@ from triage.model.stack import Frame
 
 MAX_FRAMES = 3
 MAX_EXAMPLE_LINES = 400
+MAX_MESSAGE = 120
 
 
 def propose(crash: Crash, signature_id: str, log: str, log_name: str) -> str:
-    """Return the text of a signature's file, with what is left to say marked TODO."""
+    """Return the text of a signature's file, with what is left to say marked TODO.
+
+    `log` is the text of the crash; it is empty where only a report on it is there.
+    """
     return "\n".join([*_head(crash, signature_id), *_conditions(crash), *_tail(log, log_name), ""])
 
 
@@ -52,7 +57,7 @@ def _conditions(crash: Crash) -> Iterator[str]:
     if error:
         (supports if blamed else whens).insert(0, _error(error))
     if not whens and crash.errors and crash.errors[0].message:
-        whens.append([f"error.message = {_quoted(crash.errors[0].message)}"])
+        whens.append([f"error.message = {_quoted(_pattern(crash.errors[0].message))}"])
     if crash.signal:
         (supports if whens else whens).append([f"signal.name = {_quoted(crash.signal.name)}"])
     if not whens:
@@ -71,7 +76,16 @@ def _error(error: ErrorRecord) -> list[str]:
         lines.append(f"error.name = {_quoted(error.name)}")
     elif error.code is not None:
         lines.append(f"error.code = {error.code}")
+    if error.code is None and error.message:
+        # Many failures have the same kind of exception: what it says tells them apart.
+        lines.append(f"error.message = {_quoted(_pattern(error.message))}")
     return lines
+
+
+def _pattern(message: str) -> str:
+    """Return a message as a pattern: its first line, any number in the place of a number."""
+    first = message.strip().split("\n")[0].strip()[:MAX_MESSAGE]
+    return re.sub(r"\*{2,}", "*", re.sub(r"(?:0x[0-9a-fA-F]+|\d+)", "*", f"*{first}*"))
 
 
 def _blamed(crash: Crash) -> Iterator[Frame]:
@@ -104,11 +118,16 @@ def _tail(log: str, log_name: str) -> Iterator[str]:
     yield "[[example]]"
     yield f"name   = {_quoted(log_name)}"
     yield 'expect = "match"'
-    yield "# TODO look for secrets and names in it before you share it, and shorten it"
-    if can_stand_in_toml(log):
+    if not log:
+        yield "log    = '''"
+        yield "TODO the log of this crash"
+        yield "'''"
+    else:
+        yield "# TODO look for secrets and names in it before you share it, and shorten it"
+    if log and can_stand_in_toml(log):
         yield "log    = '''"
         yield f"{log.rstrip(chr(10))}\n'''"
-    else:
+    elif log:
         yield f"file   = {_quoted(f'examples/{log_name}')}   # TODO put the log there"
     yield ""
     yield "[[example]]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from triage.model.diagnosis import Action, Level, Remedy
 from triage.signatures.fields import FieldType, Op
@@ -77,7 +78,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """What is known about one kind of crash."""
+    """What is known about one kind of crash; `own` where it is the team's, not a shipped one."""
 
     id: str
     title: str
@@ -97,6 +98,7 @@ class Signature:
     remedy: Remedy | None = None
     calculate: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
+    own: bool = False
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -149,9 +151,13 @@ class EngineRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
-    """Everything that was read from one or more folders; `where` names the file of each id."""
+    """Everything that was read from one or more folders.
+
+    `where` names the file of each id, `packs` has what each `pack.toml` says, by pack.
+    """
 
     signatures: tuple[Signature, ...] = ()
     families: tuple[Family, ...] = ()
     engines: tuple[EngineRule, ...] = ()
     where: Mapping[str, str] = field(default_factory=dict)
+    packs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

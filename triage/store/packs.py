@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from triage.errors import PackError
@@ -24,7 +25,8 @@ def read_sources(extra: Sequence[Path], *, shipped: bool = True) -> list[Source]
 
     Raises PackError for a path that is no pack, and for a file that cannot be read.
     """
-    roots = [data_dir("signatures"), *extra] if shipped else list(extra)
+    ours = data_dir("signatures") if shipped else None
+    roots = [ours, *extra] if ours else list(extra)
     found: dict[str, Source] = {}
     real: dict[str, str] = {}
     problems: list[str] = []
@@ -34,7 +36,10 @@ def read_sources(extra: Sequence[Path], *, shipped: bool = True) -> list[Source]
                 folder, _, name = source.path.rpartition("/")
                 if folder not in real:
                     real[folder] = os.path.realpath(folder or ".")
-                found.setdefault(f"{real[folder]}/{name}", source)
+                found.setdefault(
+                    f"{real[folder]}/{name}",
+                    source if root is ours else replace(source, own=True),
+                )
         except (OSError, UnicodeDecodeError) as error:
             problems.append(f"{root}: {_why(error)}")
         except PackError as error:

@@ -23,7 +23,7 @@ from triage.signatures.anchors import (
 from triage.signatures.pack import Source, build_pack, read_tables
 from triage.signatures.rule import Condition, Pack
 
-SCHEMA = 3
+SCHEMA = 4
 APPLICATION_ID = 0x434C5457
 TABLES = ("meta", "signature", "anchor", "family", "engine", "log_literal", "variable")
 
@@ -33,7 +33,8 @@ def digest(sources: Iterable[Source]) -> str:
     total = hashlib.sha256(f"{SCHEMA} {__version__}\n".encode())
     for source in sources:
         data = source.text.encode()
-        name = f"{source.role} {source.pack}/{source.stem} {len(data)}\n"
+        whose = "own" if source.own else "shipped"
+        name = f"{whose} {source.role} {source.pack}/{source.stem} {len(data)}\n"
         total.update(name.encode("utf-8", "surrogateescape"))
         total.update(data)
     return total.hexdigest()
@@ -55,8 +56,11 @@ def compile_packs(sources: Sequence[Source], identity: str) -> sqlite3.Connectio
     _fill(
         database,
         "signature",
-        ("id", "level", "body"),
-        ((s.id, s.level.value, _body(tables.signatures[s.id])) for s in pack.signatures),
+        ("id", "level", "own", "body"),
+        (
+            (s.id, s.level.value, "own" if s.own else "", _body(tables.signatures[s.id]))
+            for s in pack.signatures
+        ),
         key="id",
     )
     _fill(database, "anchor", ("word", "signature"), _anchors(pack), key=("word", "signature"))

@@ -52,18 +52,18 @@ class SignatureStore:
         """Return the signatures that may hold for a crash with these words, in order of id."""
         wanted = json.dumps(sorted(words))
         query = (
-            "SELECT id, body FROM signature WHERE id IN (SELECT signature FROM anchor "
+            "SELECT id, own, body FROM signature WHERE id IN (SELECT signature FROM anchor "
             "WHERE word = '' OR word IN (SELECT value FROM json_each(?))) ORDER BY id"
         )
         return self._signatures(query, wanted)
 
     def signatures(self) -> list[Signature]:
         """Return every signature in order of id."""
-        return self._signatures("SELECT id, body FROM signature ORDER BY id")
+        return self._signatures("SELECT id, own, body FROM signature ORDER BY id")
 
     def signature(self, signature_id: str) -> Signature | None:
         """Return a signature by its id, None where there is none."""
-        found = self._signatures("SELECT id, body FROM signature WHERE id = ?", signature_id)
+        found = self._signatures("SELECT id, own, body FROM signature WHERE id = ?", signature_id)
         return found[0] if found else None
 
     def families(self) -> Mapping[str, Family]:
@@ -101,9 +101,9 @@ class SignatureStore:
     def _signatures(self, query: str, *values: str) -> list[Signature]:
         return self._read(lambda: [self._build(*row) for row in self._rows(query, *values)])
 
-    def _build(self, signature_id: str, body: str) -> Signature:
+    def _build(self, signature_id: str, own: str, body: str) -> Signature:
         if signature_id not in self._built:
-            self._built[signature_id] = build_signature(json.loads(body))
+            self._built[signature_id] = build_signature(json.loads(body), own=bool(own))
         return self._built[signature_id]
 
     def _tables(self, query: str) -> list[dict[str, Any]]:

@@ -255,6 +255,18 @@ HEADS = {
         "    Product Name    : ",
         "GPU 00000000:00:06.0",
     ],
+    "figures": [
+        "Tried to allocate ", "Tried to allocate 1.00 GiB. GPU 0 has a total capacity of ",
+        "Tried to allocate 1.00 GiB (GPU 0; ", "max seq len (1) ", "max seq len (1) KV cache (",
+        "GPU KV cache size: ", "Available KV cache memory: 1", "# GPU blocks: ",
+        "Free memory on device (1/1 GiB) on startup is less than desired GPU memory utilization (",
+        "Free memory on device", "total_gpu_memory (1GiB) x gpu_memory_utilization (",
+        "model weights take 1GiB; ", "Model loading took 1", "supports CUDA capabilities sm_50 ",
+        "x with CUDA capability sm_120 is not compatible with ", "amdgpu is not supported",
+        "no device code compatible with CUDA arch 520. ", "for GPU arch : gfx1030", "gpu_type=gfx",
+        "driver on your system is too old (found version ", "unsatisfied condition: cuda>=1",
+        "request (1 tokens) exceeds the available context size (",
+    ],
     "ollama": [
         "time=2025-01-01T00:00:00Z level=ERROR source=server.go:1 msg=",
         "time=2025-01-01T00:00:00Z level=INFO source=routes.go:1 msg=\"server config\" env=\"map[",

@@ -8,7 +8,7 @@ import pytest
 
 from triage.errors import ExitCode, PackError
 from triage.model.diagnosis import StepStatus
-from triage.signatures.fields import CALCULATORS, FIELDS, OPERATORS, FieldType, find_field
+from triage.signatures.fields import FIELDS, OPERATORS, FieldType, find_field
 from triage.signatures.pack import Role, Source, build_pack, collect, read_tables
 from triage.signatures.problems import Problems
 
@@ -179,7 +179,6 @@ def test_fields_are_one_table() -> None:
     assert find_field("variable.*") is None
     assert find_field("frame.functon") is None
     assert find_field("frame") is None
-    assert CALCULATORS == ("layers-that-fit", "kv-cache-size")
 
 
 def test_an_unknown_name_without_a_near_one_lists_what_is_known() -> None:

@@ -50,7 +50,7 @@ def test_the_draft_matches_its_crash(full_crash) -> None:
         ),
         (
             Crash(errors=(ErrorRecord(api="libc", message='free(): "x"'),)),
-            {"error": {"message": 'free(): "x"'}},
+            {"error": {"message": '*free(): "x"*'}},
         ),
         (Crash(signal=Signal(name="SIGSEGV")), {"signal": {"name": "SIGSEGV"}}),
         (Crash(), {"log": {"line": "*TODO*"}}),
