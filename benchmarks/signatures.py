@@ -16,6 +16,7 @@ from pathlib import Path
 
 from triage.diagnose import diagnose
 from triage.pipeline import Analyzer, Options
+from triage.store.packs import example_text, load_packs
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG = ROOT / "fixtures/recordings/cpu/quant-q5_k_m-cuda/engine.log"
@@ -49,6 +50,7 @@ def main() -> int:
         analyzers = {"shipped": few, "shipped + synthetic": many}
         report("analysis of a small log", {n: reading(a) for n, a in analyzers.items()})
         report("matching alone", {n: matching(a) for n, a in analyzers.items()})
+        report_examples(few)
         report(
             "opening the store",
             {"shipped": opening(None, ()), "+ synthetic": opening(big, (pack,))},
@@ -91,7 +93,25 @@ def reading(analyzer: Analyzer) -> Callable[[], object]:
 def matching(analyzer: Analyzer) -> Callable[[], object]:
     """Return the diagnosis of a crash that is read."""
     crash = analyzer.read([str(LOG)]).crash
-    return lambda: diagnose(analyzer.with_engine(crash), analyzer.store)
+    return lambda: diagnose(analyzer.completed(crash), analyzer.store)
+
+
+def report_examples(analyzer: Analyzer) -> None:
+    """Print what matching takes of the processor, over every crash in the shipped packs."""
+    pack = load_packs(())
+    times = []
+    for signature in pack.signatures:
+        for example in signature.examples:
+            text = example_text(example, pack.where[f"signature {signature.id}"])
+            crash = analyzer.read_text(text)
+            diagnose(crash, analyzer.store)
+            begin = time.process_time()
+            diagnose(crash, analyzer.store)
+            times.append(1000 * (time.process_time() - begin))
+    times.sort()
+    middle, most = times[len(times) // 2], times[len(times) * 99 // 100]
+    what = f"{len(pack.signatures)} signatures, {len(times)} crashes"
+    print(f"matching one crash         {what}: median {middle:.2f} ms, 99 % below {most:.2f} ms")
 
 
 def opening(db: Path | None, packs: tuple[Path, ...]) -> Callable[[], object]:

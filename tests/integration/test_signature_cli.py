@@ -140,7 +140,7 @@ def test_an_unknown_signature(call, pack: Path) -> None:
 @pytest.mark.parametrize("what", ["", "lost.toml"])
 def test_test_passes(what: str, call, pack: Path) -> None:
     code, out, _ = call("test", pack / what)
-    assert (code, out) == (0, "2 examples of 1 signatures, 0 failed\n")
+    assert (code, out) == (0, "2 examples of 1 signature, 0 failed\n")
 
 
 def test_a_failed_example_shows_how_it_was_read(call, pack: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_failed_example_shows_how_it_was_read(call, pack: Path) -> None:
         "how it was read:",
         "engine: openclaw 0.9.2",
         "error: cuda 700 cudaErrorIllegalAddress",
-        "2 examples of 1 signatures, 1 failed",
+        "2 examples of 1 signature, 1 failed",
     ):
         assert part in out, out
 
@@ -177,14 +177,14 @@ def test_lines_that_signatures_ask_about_are_kept(call, pack: Path) -> None:
 
 def test_lint(call, pack: Path) -> None:
     code, out, _ = call("lint", pack)
-    assert (code, out) == (0, "1 signatures, 0 problems\n")
+    assert (code, out) == (0, "1 signature, 0 problems\n")
     _edit(pack, '"acme-family"', '"acme-famly"')
     code, out, _ = call("lint", pack)
     assert code == 4
     path = pack / "lost.toml"
     assert (
         out == f"{path}: family: there is no family 'acme-famly'; did you mean 'acme-family'?\n"
-        "1 signatures, 1 problems\n"
+        "1 signature, 1 problem\n"
     )
 
 
@@ -253,7 +253,7 @@ def test_new_writes_a_signature_that_passes_its_test(call, pack: Path, tmp_path:
     assert (code, out) == (0, "")
     assert f"clawtriage signature test {target}" in err
     code, out, _ = call("test", target)
-    assert (code, out) == (0, "2 examples of 1 signatures, 0 failed\n")
+    assert (code, out) == (0, "2 examples of 1 signature, 0 failed\n")
     before = target.read_text()
     code, _, err = call("new", "--from", log, "acme/fresh", "--output", target)
     assert (code, target.read_text()) == (2, before)
