@@ -233,12 +233,12 @@ def debug_lines(cubin: bytes) -> list[tuple[int, int]]:
 
 
 def within(seconds: float, fragment_of, data: bytes) -> Fragment | None:
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         found = fragment_of(data)
     except InputError:
         found = None
-    assert time.perf_counter() - start < seconds
+    assert time.process_time() - start < seconds
     return found
 
 
@@ -266,8 +266,8 @@ def test_all_of_the_devices_memory_costs_nothing(core, fragment_of, tmp_path):
 
     data = core(NAME)
     path = write_with_memory(tmp_path / "large.nvcudmp", data, 8 << 30)
-    start = time.perf_counter()
+    start = time.process_time()
     with path.open("rb") as stream:
         found = read_gpu_core(stream, path.stat().st_size, 0)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert found == fragment_of(data)
