@@ -196,6 +196,20 @@ def consequence_rules() -> tuple[ConsequenceRule, ...]:
 
 
 @cache
+def refusals() -> tuple[str, ...]:
+    """Return globs of what servers say of a request that they refuse: `signatures/refusals/*.txt`.
+
+    `#` starts a line that is a comment.
+    """
+    return tuple(
+        line
+        for path in sorted((data_dir("signatures") / "refusals").glob("*.txt"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.strip() and not line.startswith("#")
+    )
+
+
+@cache
 def synchronous_settings() -> dict[str, tuple[tuple[str, str], ...]]:
     """Return, by API, the variables and values that make its errors come from the call that failed.
 

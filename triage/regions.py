@@ -14,6 +14,8 @@ from triage.intake.literals import Literals, all_looked_for, looked_for, rows_of
 from triage.model.crash import ErrorRecord, Fragment, LogLine, Signal
 from triage.model.position import Origin, Position
 from triage.model.stack import Thread
+from triage.requests import answered_until, is_refusal, was_survived
+from triage.text.document import written_rows
 from triage.text.line import NO_PREFIX, Line
 from triage.text.locate import runs
 from triage.text.quoted import Talk, is_quoted, quotes_first, talk_in
@@ -38,6 +40,8 @@ def read_lines(text: Text, input_id: int, member: str | None = None) -> Iterator
         mine = claimed.setdefault(form.name, set())
         for fragment in _read_format(form, text, taken, (input_id, member)):
             mine.update(fragment.claimed)
+            if was_survived(fragment, text.answered):
+                fragment = replace(fragment, errors=(), threads=())
             yield fragment
 
 
@@ -76,6 +80,14 @@ def _without_mentions(fragment: Fragment, lines: Sequence[Line]) -> Fragment:
     if signal and signal.at and quotes_first(texts.get(signal.at.line or 0, "")):
         signal = None
     return replace(fragment, errors=errors, signal=signal)
+
+
+def _without_written(lines: Sequence[Line]) -> Sequence[Line]:
+    """Return the lines with those made empty that no program printed."""
+    written = written_rows([line.text for line in lines])
+    if not written:
+        return lines
+    return [replace(ln, text="") if row in written else ln for row, ln in enumerate(lines)]
 
 
 def _counted(lines: Sequence[Line]) -> tuple[Line, ...]:
@@ -123,8 +135,9 @@ class Text:
     """The lines of a text, each writer's together, and where the anchors are in them."""
 
     def __init__(self, lines: Sequence[Line], literals: Literals) -> None:
-        self.lines = separate(lines)
-        self.parted = self.lines is not lines
+        parted = separate(lines)
+        self.parted = parted is not lines
+        self.lines = _without_written(parted)
         # The first line begins behind a line end, too, as some anchors ask for.
         encoded = [line.text.encode() for line in self.lines]
         self._starts = list(accumulate((len(raw) + 1 for raw in encoded), initial=0))[:-1]
@@ -140,6 +153,22 @@ class Text:
         return {
             row for row, talk in self._talk if opens.match(lines[row].text) and talk.explains(opens)
         }
+
+    def only_mentions(self, row: int, literals: frozenset[str]) -> bool:
+        """Tell whether a row has some literals in what it quotes, or in a comment, alone."""
+        talk = self._talk_by_row.get(row)
+        if talk is None or self.lines[row].text.lstrip().startswith("#"):
+            return False  # Java's fatal errors have that mark on every line
+        return talk.only_mentions(literals)
+
+    @cached_property
+    def answered(self) -> int:
+        """The number of the last line in which a server tells of a request that it answered."""
+        return answered_until(self.lines)
+
+    @cached_property
+    def _talk_by_row(self) -> dict[int, Talk]:
+        return dict(self._talk)
 
     @cached_property
     def _talk(self) -> list[tuple[int, Talk]]:
@@ -174,6 +203,7 @@ def log_lines(
         line = text.lines[row]
         lower = line.text.casefold()
         found = frozenset(literal for literal in possible if literal in lower)
-        if found:
+        survived = line.number < text.answered and is_refusal(line.text)
+        if found and not survived and not text.only_mentions(row, found):
             at = Position(input=input_id, line=line.number, member=member)
             yield LogLine(text=line.text, at=at, literals=found)

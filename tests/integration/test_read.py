@@ -24,7 +24,9 @@ from triage.model.crash import Crash
 from triage.model.position import Position
 from triage.model.report import Input, InputKind
 from triage.model.stack import ThreadKind
+from triage.pipeline import Analyzer, Options
 from triage.read import ReadOptions, read, read_loaded, read_text
+from triage.render import RenderOptions, renderers
 from triage.text.line import Line
 
 if sys.version_info >= (3, 14):
@@ -446,3 +448,20 @@ class TestLoad:
 def test_a_folder_of_cases_is_read() -> None:
     for path in sorted(Path(os.environ["CLAWTRIAGE_CASES"]).glob("*.txt")):
         read([str(path)], ReadOptions())
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"all is well\n", "nothing in the input says"),
+        (b"", "nothing in an empty input says"),
+        (b"x" * 20_000, "nothing in what could be read says"),
+    ],
+)
+def test_a_verdict_on_a_part_is_not_said_of_the_whole(tmp_path, data: bytes, words: str) -> None:
+    path = tmp_path / "engine.log"
+    path.write_bytes(data)
+    report = Analyzer(Options()).analyze([str(path)])
+    options = RenderOptions(colour=False, width=100, verbose=False)
+    page = renderers()["text"].render(report, options)
+    assert words in page.splitlines()[0]

@@ -15,6 +15,8 @@ from triage.model.position import Position
 from triage.text.late import late
 
 _NAMED = late(r"(?P<name>(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,80})(?:: (?P<message>.*))?$")
+# Values that an assertion compared: they may be any text, such as the words of a crash.
+_COMPARED = late(r"[ \t]{0,40}\+ {1,4}(?:where|and) ")
 _PARTS = ("FAILURES", "ERRORS")
 
 
@@ -68,6 +70,8 @@ def _take(state: _State, item: Item) -> bool:
         return False
     elif item.kind == "error":
         state.text_at = state.text_at or item.at
+        if _COMPARED.match(fields["error"]):
+            return bool(state.inside or state.stacks.frames)
         if len(state.text) < MAX_MESSAGE_LINES:
             state.text.append(fields["error"])
         return bool(state.inside or state.stacks.frames)

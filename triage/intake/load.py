@@ -29,11 +29,12 @@ from triage.intake.kind import SEVEN_ZIP, classify, compression
 from triage.intake.loaded import STANDARD_INPUT, Loaded, Source
 from triage.intake.spool import Spool
 from triage.intake.tar import read_tar
-from triage.intake.texts import Anchors, load_text
+from triage.intake.texts import Anchors, load_text, load_text_in_binary
 from triage.intake.zipped import read_zip
 from triage.model.crash import ReportWarning
 from triage.model.position import Position
 from triage.model.report import Input, InputKind
+from triage.text.decode import looks_binary
 from triage.text.safe import safe_line
 
 MAX_TEXT = 64 << 30
@@ -117,6 +118,11 @@ class _Loader:
             return self._load_compressed(source, name, depth)
         if kind is InputKind.ARCHIVE and depth < MAX_DEPTH and not head.startswith(SEVEN_ZIP):
             return self._load_archive(source, head, depth + 1)
+        if kind is InputKind.UNREADABLE and looks_binary(head):
+            found = load_text_in_binary(source, self._anchors)
+            if found is not None:
+                kept = replace(found.input, kind=InputKind.TEXT) if not source.member else None
+                return [replace(found, input=kept or found.input)]
         raise InputError(f"{source.name} is {looks}", hint=_way_out(looks))
 
     def _load_program(self, source: Source) -> Loaded:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from triage.intake.literals import Literals, rows_of
+from triage.intake.literals import LONG, Literals, rows_of
+from triage.intake.longline import shortened
 
 CHUNK = 1 << 17
 WHOLE = 8 << 20
@@ -34,7 +35,8 @@ _SAMPLE, _ORDINARY = 4096, 32  # bytes looked at, and bytes of a line that is no
 class Scan:
     """The lines that were kept, as (number, bytes) in order, and what was seen of the rest.
 
-    `line_end` is what parts the lines: a carriage return in a text without any other line end.
+    `line_end` is what parts the lines: a carriage return, or a NUL, in a text without any other
+    line end.
     """
 
     lines: list[tuple[int, bytes]] = field(default_factory=list)
@@ -53,7 +55,7 @@ def scan(stream: BinaryIO, anchors: Callable[[], Literals], *, limit: int) -> Sc
     """
     first = _read(stream, min(WHOLE, limit) + 1)
     if len(first) <= WHOLE and len(first) <= limit and first.count(b"\n") <= WHOLE_LINES:
-        line_end = b"\r" if b"\n" not in first and b"\r" in first else b"\n"
+        line_end = _line_end(first)
         lines = first.split(line_end)
         if lines and not lines[-1]:
             lines.pop()
@@ -61,10 +63,20 @@ def scan(stream: BinaryIO, anchors: Callable[[], Literals], *, limit: int) -> Sc
     return _scan_big(first, stream, anchors(), limit)
 
 
+def _line_end(text: bytes) -> bytes:
+    """Return what parts the lines of a text; a run of NULs is where a file has no content."""
+    if b"\n" in text:
+        return b"\n"
+    if b"\r" in text:
+        return b"\r"
+    inner = text.strip(b"\0")
+    return b"\0" if b"\0" in inner and b"\0\0" not in inner else b"\n"
+
+
 def _scan_big(first: bytes, stream: BinaryIO, anchors: Literals, limit: int) -> Scan:
     result = Scan()
     window = _Window(result)
-    for chunk in _chunks(first, stream, limit, result):
+    for chunk in _chunks(first, stream, limit, result, anchors):
         window.take(chunk, anchors.ends(chunk))
     window.finish()
     result.left_out = result.total_lines - len(result.lines)
@@ -147,21 +159,24 @@ def _around(rows: Sequence[int], count: int, owed: int, head: int) -> Iterator[i
         done = max(done, end)
 
 
-def _chunks(first: bytes, stream: BinaryIO, limit: int, result: Scan) -> Iterator[bytes]:
-    """Yield the text in pieces that end at line ends; a line longer than a piece is cut."""
+def _chunks(
+    first: bytes, stream: BinaryIO, limit: int, result: Scan, anchors: Literals
+) -> Iterator[bytes]:
+    """Yield the text in pieces that end at line ends; of a line longer than a piece, the beginning
+    and what surrounds its anchors."""
     result.total_bytes = len(first)
-    rest = yield from _whole_lines(first, result)
+    rest = yield from _whole_lines(first, result, anchors)
     left = limit - len(first)
     while left > 0 and (data := stream.read(min(CHUNK, left))):
         left -= len(data)
         result.total_bytes += len(data)
-        rest = yield from _whole_lines(rest + data, result)
+        rest = yield from _whole_lines(rest + data, result, anchors)
     result.full = result.full or left <= 0
     if rest:
         yield rest if rest.endswith(b"\n") else rest + b"\n"
 
 
-def _whole_lines(data: bytes, result: Scan) -> Generator[bytes, None, bytes]:
+def _whole_lines(data: bytes, result: Scan, anchors: Literals) -> Generator[bytes, None, bytes]:
     """Yield the whole lines of some text in pieces; return what follows the last line end."""
     start, size = 0, len(data)
     while size - start > CHUNK:
@@ -172,9 +187,12 @@ def _whole_lines(data: bytes, result: Scan) -> Generator[bytes, None, bytes]:
             continue
         result.cut = True
         end = data.find(b"\n", start + CHUNK)
+        line = data[start : end if end >= 0 else size]
+        short = shortened(line, anchors.ends(line), CHUNK // 2)
         if end < 0:
-            return data[start : start + CHUNK]  # what is read next of this line is cut again
-        yield data[start : start + CHUNK] + b"\n"
+            # What is read next may end the anchor that begins here, and is shortened again.
+            return short + line[max(CHUNK // 2, len(line) - LONG) :]
+        yield short + b"\n"
         start = end + 1
     cut = data.rfind(b"\n", start) + 1
     if cut:

@@ -46,6 +46,11 @@ _HEADS = {
     Verdict.UNKNOWN: "UNKNOWN CRASH",
     Verdict.NO_CRASH: "NO CRASH",
 }
+# Warnings that a part of what was given was not read.
+_NOT_ALL_READ = frozenset((
+    "gpu-core-cut", "gpu-core-damaged", "input-binary", "input-cut", "input-damaged", "input-empty",
+    "input-unreadable", "line-cut", "members-skipped", "minidump-damaged", "model-header-cut",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +133,19 @@ def _title(report: Report, best: Diagnosis | None, blamed: str) -> str:
         known = f"; {waiting} of {len(report.threads)} threads wait" if waiting else ""
         return f"no thread crashed{known}"
     if report.verdict is Verdict.NO_CRASH:
-        return "nothing in the input says that a program failed"
+        return f"nothing in {_what_was_read(report)} says that a program failed"
     first = sorted(report.errors, key=error_rank)
     what = error_name(first[0]) if first else report.signal.name if report.signal else ""
     name = plain_name(blamed.split(" at ", 1)[0]) if blamed else ""
     return " in ".join(part for part in (what, name) if part) or "no signature matches"
+
+
+def _what_was_read(report: Report) -> str:
+    """Return what a verdict that nothing failed is about: it need not be all of the input."""
+    codes = {warning.code for warning in report.warnings}
+    if "input-empty" in codes and len(report.inputs) == 1:
+        return "an empty input"
+    return "what could be read" if codes & _NOT_ALL_READ else "the input"
 
 
 def _odds(diagnosis: Diagnosis) -> str:

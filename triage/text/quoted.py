@@ -26,6 +26,21 @@ _QUOTATION = late(
 _SENTENCE = late(r'"[^"\n]{1,1000}"(?:,? [A-Za-z\'\u2019-]{1,40}){4}')
 _SPOKEN = late(r"[A-Za-z \u2018\u2019,.'()/`\ufffc-]{1,1000}")
 _LETTER = late(r"[A-Za-z]")
+# A message with places to fill in is one that a program may print.
+_TEMPLATE = late(
+    r"\"[^\"\n]{0,1000}(?:%[-+0# ]{0,3}\d{0,3}(?:\.\d{1,3})?(?:l{1,2}|z|h)?[sdiuxXfgpc]|\{(?:\w{1,30})?\})"
+    r"[^\"\n]{0,1000}\""
+)
+# What a user of a server wrote, or a model, as a server's log holds it.
+_SAID = late(
+    r"(?:\b(?:prompt|completion|user|assistant|content|question|answer|rule loaded)[\"']?: {0,2}"
+    r"|\"(?:text|input|output|query)\": ?)\"(?:[^\"\\\n]|\\[^\n]){1,4000}\""
+)
+_QUOTED_KERNEL = late(r"[\"'`\u2018\u201c] ?NVRM: [^\n]{1,4000}")
+_HARMLESS = late(
+    r"[^\n]{0,1000}?(?:[;,.:(-] {0,2}(?:[Ff]alling|[Ff]ell) back (?:to|on) "
+    r"|[;,.:(-] {0,2}(?:[Rr]etrying|[Cc]ontinuing) with(?:out)? |\[-W[a-z][\w=+-]{1,60}\]$)"
+)
 _METHOD = late(r"\b(?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS) ")
 _MARK = late(
     r"[ \t]{0,40}(?://|/\*|<!--|#{1,6}(?=[ \t][A-Za-z`\"'])|(?:rem|REM|dnl)(?= )"
@@ -40,7 +55,14 @@ _MARK = late(
     r"|Revert|Show|Skip|Stop|Support|Update|Use)(?:e?s|e?d|ing)? )"
     r"|(?:[*+-] )?(?:[0-9a-f]{7,40} )?(?:build|chore|ci|docs|feat|fix|perf|refactor|revert|style"
     r"|test)(?:\([^()\n]{1,60}\))?!?: |[QA]: (?=[A-Z])"
-    r"|(?:[Uu]ser|[Aa]ssistant|[Hh]uman): )"
+    r"|(?:(?:TRACE|DEBUG|INFO) )?(?:chat )?(?:[Uu]ser|[Aa]ssistant|[Hh]uman): "
+    # what a build looks for and warns of, a row to be stored, a line that a search found in a
+    # source, the arguments of an assertion
+    r"|-- (?:Looking for|Performing Test|Could NOT find|Found|Checking|Detecting) "
+    r"|[\w./+~-]{1,300}[:(]\d{1,7}(?::\d{1,5})?\)?: (?:warning|note|remark)\b|warning: \u2018"
+    r"|INSERT INTO |E {1,20}\+ {1,4}(?:where|and) |> {3,40}(?=[a-z])"
+    r"|[\w./+~-]{1,300}:\d{1,7}:(?:[ \t]{2,40}|(?=\S))(?=[^\n]{0,2000}[;{}][ \t]*$)"
+    r")"
 )
 _LISTED = late(r"[-*+>] |#{1,6} |//|#define ")
 _ROW = late(r"[ \t]{0,8}\|(?:[^|\n]{1,1000}\|){2,40}[ \t]{0,8}$")
@@ -73,6 +95,11 @@ class Talk:
         """
         return bool(opens.match(self.left)) == self.comment
 
+    def only_mentions(self, literals: frozenset[str]) -> bool:
+        """Tell whether some literals, in lower case, are in what is quoted or remarked alone."""
+        left = self.left.casefold()
+        return self.comment or not any(literal in left for literal in literals)
+
 
 def talk_in(text: str) -> Talk | None:
     """Return what a line quotes, or that it is a comment; None for a line that does neither."""
@@ -80,10 +107,17 @@ def talk_in(text: str) -> Talk | None:
         return Talk(_NOTHING + text[mark.end() :], comment=True)
     if text[:9].lstrip()[:1] == "|" and _ROW.match(text):
         return Talk(_NOTHING)
+    if _may_be_harmless(text) and _HARMLESS.match(text):
+        return Talk(text, comment=True)
     spans = _quoted(text)
     if not spans:
         return None
     return Talk(_NOTHING.join(_around(text, spans)))
+
+
+def _may_be_harmless(text: str) -> bool:
+    """Tell whether a line can say that the program went on, or is a compiler's warning."""
+    return " back " in text or "ing with" in text or (text[-1:] == "]" and "[-W" in text)
 
 
 def is_quoted(text: str, said: str) -> bool:
@@ -134,6 +168,17 @@ def _quoted(text: str) -> list[tuple[int, int]]:
         quotations = _inner(_QUOTATION, text)
         if quotations and _is_sentence(text, *quotations[0]):
             spans = sorted(spans + quotations)
+    return sorted(spans + _told(text)) if '"' in text or "NVRM" in text else spans
+
+
+def _told(text: str) -> list[tuple[int, int]]:
+    """Return where a message is that a program may print or that a user wrote, and which is not
+    printed here."""
+    spans = [found.span() for found in _SAID.finditer(text)]
+    if "NVRM: " in text:
+        spans += [found.span() for found in _QUOTED_KERNEL.finditer(text)]
+    if "%" in text or "{" in text:
+        spans += [found.span() for found in _TEMPLATE.finditer(text)]
     return spans
 
 

@@ -249,3 +249,42 @@ def test_a_long_line_takes_no_time(unit: str) -> None:
         states_failure(line)
         is_written(line)
     assert time.perf_counter() - begin < 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'DEBUG prompt: "NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus."',
+        "NVRM: Xid (PCI:%s): 79, GPU has fallen off the bus.",
+        'printk("NVRM: Xid (PCI:%s): 79, GPU has fallen off the bus.")',
+        'log("CUDA error: {}, cudaErrorIllegalAddress")',
+        'a.py:7:  say("cudaErrorIllegalAddress");',
+        "a.cpp:20: warning: 'free' of 'p': double free or corruption [-Wfree]",
+        "-- Looking for CUDA_ERROR_OUT_OF_MEMORY - found",
+        "attention: CUDA error: no kernel image is available; falling back to the plain one",
+        '{"level":"info","msg":"done","text":"CUDA error: out of memory"}',
+        "INSERT INTO events VALUES (1, 'CUDA error: out of memory');",
+    ],
+)
+def test_a_line_that_prints_no_failure(text: str):
+    crash = read_text(text, ReadOptions(log_literals=("out of memory", "fallen off"))).crash
+    assert (crash.signal, crash.errors, crash.threads) == (None, (), ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[ 12.3] NVRM: Xid (PCI:0000:3b:00): 79, pid=1, GPU has fallen off the bus.",
+        "Nov 24 10:00:00 host kernel: NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus.",
+        '{"level":"error","msg":"CUDA error: out of memory"}',
+        "./a.cu:12: CUDA error: out of memory",
+    ],
+)
+def test_a_line_that_prints_one(text: str):
+    assert read_text(text, ReadOptions()).crash.errors
+
+
+def test_what_only_a_comment_has_is_no_line_for_signatures():
+    text = "// out of memory\nout of memory\n# out of memory\n"
+    crash = read_text(text, ReadOptions(log_literals=("out of memory",))).crash
+    assert [line.at.line for line in crash.lines] == [2, 3]
