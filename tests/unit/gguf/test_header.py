@@ -139,6 +139,42 @@ def test_what_cannot_be(data: bytes, word: str) -> None:
     assert not header.cut_short
 
 
+@pytest.mark.parametrize("more", [1, 32, 5_000])
+def test_a_table_that_announces_more_tensors_than_it_has(model: bytes, more: int) -> None:
+    (count,) = struct.unpack_from("<Q", model, 8)
+    damaged = model[:8] + struct.pack("<Q", count + more) + model[16:]
+    fragment = model_fragment(io.BytesIO(damaged), len(damaged), AT)
+    (error,) = fragment.errors
+    assert error.name == "damaged"
+    assert f"tensor {count + 1:,} of {count + more:,}" in error.message
+    assert [w.code for w in fragment.warnings] == ["model-damaged"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "word"),
+    [
+        (b"", 0, "''"),
+        (b"a\x01", 0, "'a\\x01'"),
+        (b"\xff", 0, "which none has"),
+        (b"t", 1 << 20, "type"),
+    ],
+)
+def test_names_and_types_that_no_tensor_has(name: bytes, kind: int, word: str) -> None:
+    table = struct.pack("<Q", len(name)) + name + struct.pack("<IQIQ", 1, 32, kind, 0)
+    header = header_of(with_counts(1, 0) + table + bytes(512))
+    assert word in header.problem
+    assert not header.cut_short
+
+
+def test_the_byte_order_is_said() -> None:
+    """The numbers of one order and the lengths of the other: what a careless conversion leaves."""
+    text = struct.pack("<Q", 20) + b"general.architecture"
+    data = b"GGUF" + struct.pack(">IQQ", 3, 0, 1) + text + bytes(64)
+    fragment = model_fragment(io.BytesIO(data), len(data), AT)
+    assert fragment.errors[0].name == "damaged"
+    assert "big-endian" in fragment.warnings[0].message
+
+
 @pytest.mark.parametrize(
     "data",
     [
