@@ -226,6 +226,44 @@ def test_another_model_than_the_log_s_is_left_out(model: bytes, tmp_path: Path) 
     assert [e.api for e in same.errors] == ["gguf"]
 
 
+@pytest.mark.parametrize(
+    ("printed", "found"),
+    [
+        ("quantization Q5_K_M, 8 tensors", "quantization Q8_0, not Q5_K_M"),
+        ("quantization Q8_0, 8 tensors, 900 bytes", "bytes, not 900"),
+        ("quantization Q8_0, 8 tensors, 9000000 bytes", None),
+        ("quantization q8_0, 8 tensors", None),
+        ("quantization mostly-Q8, 8 tensors", None),
+    ],
+)
+def test_facts_of_two_models_are_not_merged(
+    model: bytes, tmp_path: Path, printed: str, found: str | None
+) -> None:
+    path, log = tmp_path / "m", tmp_path / "log"
+    path.write_bytes(model)
+    log.write_text(
+        "[INFO] OpenClaw claw_inference 0.9.2, toolkit 11.8, CUDA\n"
+        f"[INFO] model: GGUF v3, architecture qwen2, {printed}\n"
+    )
+    crash = read([str(path), str(log)], ReadOptions()).crash
+    told = [w.message for w in crash.warnings if w.code == "model-differs"]
+    assert (crash.environment.model.context_length == 32768) == (found is None)
+    assert len(told) == (found is not None)
+    assert all(found in message for message in told)
+
+
+def test_the_name_of_the_file_that_was_run_counts(model: bytes, tmp_path: Path) -> None:
+    path, log = tmp_path / "m", tmp_path / "log"
+    path.write_bytes(model)
+    log.write_text(
+        "[INFO] OpenClaw claw_inference 0.9.2, toolkit 11.8, CUDA\n"
+        "[INFO] loading model /models/tiny-Q4_0.gguf\n"
+    )
+    crash = read([str(path), str(log)], ReadOptions()).crash
+    assert [w.code for w in crash.warnings] == ["model-differs"]
+    assert crash.environment.model.layer_count is None
+
+
 # ---- as an input --------------------------------------------------------------------------
 
 
