@@ -8,12 +8,12 @@ from dataclasses import fields, replace
 from itertools import islice
 from typing import Any
 
-from triage.frames.names import file_name, plain_name
+from triage.frames.names import plain_name
 from triage.frames.noise import mark_noise
 from triage.frames.waits import group_threads
 from triage.hoststack import late_error, late_stack, waits_for_gpu
 from triage.incident.lineup import line_up
-from triage.incident.model import without_other_models
+from triage.incident.model import quantization_in, without_other_models
 from triage.knowledge import NoiseList, known_error, wait_list
 from triage.model.crash import (
     BlamedFrame,
@@ -36,11 +36,6 @@ MAX_THREADS = 2_048
 """Stack traces that a report holds."""
 
 _DIGITS = re.compile(r"\d+")
-_QUANTIZATION = re.compile(
-    r"(?:^|[-._])((?:I?Q\d(?:_\d|_K(?:_[SMLX]{1,2})?|_(?:XXS|XS|S|M|NL))?|TQ\d_\d|MXFP4|BF16|F16|F32))"
-    r"(?=[-._]|$)",
-    re.IGNORECASE,
-)
 _WAITS = re.compile(
     r"(?:cuda|cu|hip)[A-Z]\w*Synchronize|(?:cuda|cu|hip)Memcpy|(?:cuda|hip)Launch|cuLaunch"
 )
@@ -310,9 +305,8 @@ def _environment(fragments: Sequence[Fragment]) -> Environment:
 
 def _named_model(model: ModelFile, path: str) -> ModelFile:
     """Fill in the quantization from the file's name, where nothing states it."""
-    found = _QUANTIZATION.findall(file_name(path).rsplit(".", 1)[0])
-    guess = found[-1].upper() if found else None
-    return replace(model, path=model.path or path, quantization=model.quantization or guess)
+    quantization = model.quantization or quantization_in(path)
+    return replace(model, path=model.path or path, quantization=quantization)
 
 
 def _merge(a: Any, b: Any) -> Any:

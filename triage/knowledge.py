@@ -159,6 +159,22 @@ def wait_list() -> WaitList:
     return tuple(found)
 
 
+@cache
+def engine_programs() -> dict[str, tuple[str, ...]]:
+    """Return the names of an engine's processes, as globs, for engines that are programs.
+
+    They are the lines of `signatures/programs/*.txt`: an engine, a colon, globs; `#` starts a
+    comment.
+    """
+    found = {}
+    for path in sorted((data_dir("signatures") / "programs").glob("*.txt")):
+        for raw in path.read_text(encoding="utf-8").splitlines():
+            engine, colon, globs = raw.split("#", 1)[0].partition(": ")
+            if colon:
+                found[engine.strip()] = tuple(globs.split())
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class ConsequenceRule:
     """Words that tell of a failure which something else brought about.

@@ -13,6 +13,7 @@ from triage.crash import join
 from triage.dumps import core_fragment, gpu_core_fragment, with_programs, without_programs
 from triage.errors import InputError
 from triage.incident.order import Piece, in_order
+from triage.incident.runs import Chosen, choose, runs_of
 from triage.intake.literals import Literals
 from triage.intake.load import expand, load
 from triage.intake.loaded import Loaded
@@ -123,6 +124,9 @@ def _parse_loaded(loaded: Sequence[Loaded], options: ReadOptions) -> Iterator[Pa
     options = replace(options, core=with_programs(options.core, loaded))
     for item in loaded:
         text = Text(item.lines, anchors(options.log_literals)) if item.lines else None
+        chosen = _one_run(item, text, options) if text else None
+        if chosen:
+            text = Text(chosen.lines, anchors(options.log_literals))
         found = log_lines(text, options.log_literals, item.input.id, item.member) if text else ()
         yield Parsed(
             input=item.input,
@@ -130,12 +134,33 @@ def _parse_loaded(loaded: Sequence[Loaded], options: ReadOptions) -> Iterator[Pa
             lines=item.lines,
             fragments=(
                 Fragment(dialect="", warnings=item.warnings),
-                *_fragments(item, text, options),
+                *(_chosen(chosen) if chosen else _fragments(item, text, options)),
             ),
             log_lines=tuple(
                 sorted(islice(found, MAX_LOG_LINES), key=lambda line: line.at.line or 0)
             ),
         )
+
+
+def _one_run(item: Loaded, text: Text, options: ReadOptions) -> Chosen | None:
+    """Return the run that a log of many is about; None where it has no more than one."""
+    from triage.formats import formats
+
+    starts = [f.starts for f in formats() if f.starts and text.has(f.anchors)]
+    runs = runs_of(item.lines, starts) if starts else []
+    if not runs:
+        return None
+
+    def read_part(lines: Sequence[Line]) -> tuple[Fragment, ...]:
+        part = Text(lines, anchors(options.log_literals))
+        return tuple(read_lines(part, item.input.id, item.member))
+
+    at = Position(input=item.input.id, member=item.member)
+    return choose(item.lines, runs, read_part, at)
+
+
+def _chosen(chosen: Chosen) -> tuple[Fragment, ...]:
+    return (*chosen.fragments, Fragment(dialect="", warnings=chosen.warnings))
 
 
 def read_text(text: str, options: ReadOptions, *, name: str = "text") -> ReadResult:

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from triage.frames.demangle import demangle
 from triage.model.crash import Role
-from triage.model.diagnosis import Action, Verdict
+from triage.model.diagnosis import Action, Level, Verdict
 from triage.model.report import Report
 from triage.model.stack import ThreadKind
 from triage.pipeline import Analyzer, Options
-from triage.read import Parsed, ReadOptions, assemble, parse
+from triage.read import Parsed, ReadOptions, assemble, parse, read_text
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures/recordings/gpu"
 SHARED = (
@@ -248,6 +248,30 @@ def test_without_the_gpu_s_stack_it_is_what_is_asked_for() -> None:
     assert "export CUDA_ENABLE_COREDUMP_ON_EXCEPTION=1" in text
     assert "skip_global_memory" in text
     assert "prompts" in text
+
+
+@pytest.mark.parametrize("name", ["dtype", "quant", "quant-iq2"])
+def test_the_place_alone_is_no_diagnosis_of_the_quantization(name: str) -> None:
+    """What gdb kept of the command line ends within the model's name."""
+    path = RECORDINGS / f"{name}.rel.cpucore.txt"
+    found = analyzer().analyze([str(path)])
+    assert found.verdict is Verdict.UNKNOWN
+    assert {d.level for d in found.diagnoses} == {Level.HINT}
+
+
+def test_a_null_pointer_on_the_host_is_no_wrong_layout() -> None:
+    frames = (
+        "claw_inference[77]: segfault at {} ip 000055d7a8d0c0d9 sp 00007ffc error 6 in claw[1+2]\n"
+        "#0  0x000055d7a8d0c0d9 in gguf_tensor_remap (this=0x0) at llm_engine.cpp:1423\n"
+        "#1  0x000055d7a8d0478e in main (argc=3, argv=0x7ffd1) at main.cpp:25\n"
+    )
+    wild, null = (
+        analyzer().report(read_text(frames.format(a), ReadOptions()))
+        for a in ("7f64e8db3000", "10")
+    )
+    assert "openclaw/unsupported-quant" in {d.signature for d in wild.diagnoses}
+    assert "openclaw/unsupported-quant" not in {d.signature for d in null.diagnoses}
+    assert wild.verdict is null.verdict is Verdict.UNKNOWN
 
 
 # ---- in every order -----------------------------------------------------------------------

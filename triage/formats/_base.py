@@ -48,7 +48,7 @@ class Format:
     two digits, need not. `opens` confirms a line; a region runs from `before` lines before the
     first confirmed line to `after` lines behind the last, over gaps of up to `reach` lines. `read`
     turns a region into a fragment. Lines that a format in `yields_to` has claimed are not shown to
-    this one.
+    this one. `starts` is the line that a program writes once, first in every run.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Format:
     after: int = 0
     reach: int = 0
     yields_to: tuple[str, ...] = ()
+    starts: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

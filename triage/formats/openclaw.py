@@ -221,4 +221,5 @@ FORMAT = Format(
     opens=late(r"\[(?:DEBUG|INFO|WARN|ERROR|FATAL)\] "),
     read=_read_own,
     reach=100_000,
+    starts=late(r"\[INFO\] OpenClaw claw_inference v?\d"),
 )

@@ -63,9 +63,14 @@ class Cursor:
         """Return the next count or length, which version 1 has in 32 bits."""
         return self.number("Q" if self.wide else "I")
 
-    def text(self, limit: int) -> str:
-        """Return the next string, its first characters where it is longer than a limit."""
+    def text(self, limit: int, *, longest: int = MAX_HEADER) -> str:
+        """Return the next string, its first characters where it is longer than a limit.
+
+        Raises HeaderError where it says to be longer than such a string can be.
+        """
         size = self.count()
+        if size > longest:
+            raise HeaderError(f"at byte {self.place:,} there is a text of {size:,} bytes")
         kept = self.take(min(size, limit))
         self.skip(size - len(kept))
         return kept.decode("utf-8", "replace")

@@ -42,7 +42,17 @@ def _errors(header: Header, at: Position) -> tuple[ErrorRecord, ...]:
 
 
 def _warnings(header: Header, at: Position) -> tuple[ReportWarning, ...]:
-    if not header.unread:
-        return ()
-    message = "the model's header is bigger than what is read of one; it was read in part"
-    return (ReportWarning(code="model-header-cut", message=message, at=at),)
+    found = []
+    if header.unread:
+        message = "the model's header is bigger than what is read of one; it was read in part"
+        found.append(("model-header-cut", message))
+    if header.big_endian:
+        message = (
+            "the model's header is big-endian: programs on x86 and Arm read no such file; fetch "
+            "the little-endian one, or convert it (gguf-convert-endian FILE little)"
+        )
+        found.append(("model-big-endian", message))
+    if header.problem is not None:
+        message = f"the model file is damaged ({header.problem}): fetch it again"
+        found.append(("model-damaged", message))
+    return tuple(ReportWarning(code=code, message=message, at=at) for code, message in found)

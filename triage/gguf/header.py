@@ -16,7 +16,11 @@ from triage.gguf.types import FILE_TYPES, TENSOR_TYPES
 _MAX_KEYS: Final = 65_536
 _MAX_TENSORS: Final = 262_144
 _MAX_NAME: Final = 256
+_LONGEST_KEY: Final = 65_535
+_LONGEST_NAME: Final = 1_024
 _MAX_DIMENSIONS: Final = 8
+_MAX_TYPE: Final = 4_096
+_SHOWN: Final = 32
 _MAX_DEPTH: Final = 4
 _VERSIONS: Final = (1, 2, 3)
 _ALIGNMENT: Final = 32
@@ -35,7 +39,7 @@ class Header:
 
     `tensors_end` is the byte behind the last tensor, None where it is not known; `problem` says
     what is wrong with the file, and `cut_short` that it ends too early. `unread` says that the
-    header is bigger than what is read of one.
+    header is bigger than what is read of one, `big_endian` in which order its bytes are.
     """
 
     version: int = 0
@@ -46,6 +50,7 @@ class Header:
     problem: str | None = None
     cut_short: bool = False
     unread: bool = False
+    big_endian: bool = False
 
     @property
     def architecture(self) -> str | None:
@@ -94,6 +99,7 @@ def _read(cursor: Cursor, header: Header) -> None:
     if cursor.take(4) != b"GGUF":
         raise HeaderError("the file does not begin with GGUF")
     header.version = _version(cursor)
+    header.big_endian = cursor.order == ">"
     tensors, keys = cursor.count(), cursor.count()
     if tensors > _MAX_TENSORS or keys > _MAX_KEYS:
         raise HeaderError(f"the header announces {tensors:,} tensors and {keys:,} keys")
@@ -103,7 +109,7 @@ def _read(cursor: Cursor, header: Header) -> None:
     alignment = header.values.get("general.alignment", _ALIGNMENT)
     if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1):
         raise HeaderError(f"the alignment {alignment} is no power of two")
-    ends = [_tensor(cursor, header) for _ in range(tensors)]
+    ends = [_tensor(cursor, header, n) for n in range(tensors)]
     start = -(-cursor.place // alignment) * alignment
     if ends and None not in ends:
         header.tensors_end = start + max(end for end in ends if end is not None)
@@ -122,7 +128,7 @@ def _version(cursor: Cursor) -> int:
 
 
 def _pair(cursor: Cursor, header: Header) -> None:
-    key, kind = cursor.text(_MAX_NAME), cursor.number("I")
+    key, kind = cursor.text(_MAX_NAME, longest=_LONGEST_KEY), cursor.number("I")
     wanted = key in _WANTED or key.endswith(_WANTED_OF_ARCHITECTURE)
     if kind == _STRING:
         text = cursor.text(_MAX_NAME)
@@ -153,13 +159,27 @@ def _skip_array(cursor: Cursor, depth: int) -> None:
         raise HeaderError(f"an array has elements of type {kind:,}, which there is not")
 
 
-def _tensor(cursor: Cursor, header: Header) -> int | None:
-    """Read a line of the table and return where the tensor ends, None where nobody knows."""
-    name, dimensions = cursor.text(_MAX_NAME), cursor.number("I")
+def _tensor(cursor: Cursor, header: Header, row: int) -> int | None:
+    """Read a line of the table and return where the tensor ends, None where nobody knows.
+
+    A table that announces more tensors than it has goes on into their data, which names nothing.
+    """
+    where = f"tensor {row + 1:,} of {header.tensor_count:,}"
+    try:
+        name = cursor.text(_MAX_NAME, longest=_LONGEST_NAME)
+    except HeaderError as error:
+        if isinstance(error, CutShortError):
+            raise
+        raise HeaderError(f"{where} has no name: {error}") from None
+    if not name or not name.isprintable() or "\ufffd" in name:
+        raise HeaderError(f"{where} has the name {name[:_SHOWN]!r}, which none has")
+    dimensions = cursor.number("I")
     if dimensions > _MAX_DIMENSIONS:
         raise HeaderError(f"tensor {name!r} has {dimensions:,} dimensions")
     elements = math.prod(cursor.count() for _ in range(dimensions))
     kind, offset = cursor.number("I"), cursor.number("Q")
+    if kind > _MAX_TYPE:
+        raise HeaderError(f"tensor {name!r} is of type {kind:,}, which there is not")
     known = TENSOR_TYPES.get(kind)
     if known is None:
         return None

@@ -26,6 +26,9 @@ from triage.model.position import Position
 from triage.model.stack import Thread, with_crashed
 
 DIALECT = "gpu-core"
+_LARGEST = 1 << 50
+"""Bytes that no core dump has: the memory of all GPUs of a machine is far less."""
+
 _SMALL = (
     "CUDA_COREDUMP_GENERATION_FLAGS=skip_global_memory,skip_shared_memory,skip_local_memory,"
     "skip_constbank_memory"
@@ -172,7 +175,13 @@ def _gpu(device: Device, strings: Strings) -> Gpu:
 
 def _damage(sections: Sections, missing: int, size: int) -> list[ReportWarning]:
     warnings = []
-    if missing > 0:
+    if missing > _LARGEST:
+        message = (
+            "the header of the GPU core dump or its table of contents is damaged: they tell of "
+            "more bytes than any file has, so what was found may be wrong; copy the file again"
+        )
+        warnings.append(ReportWarning(code="gpu-core-damaged", message=message))
+    elif missing > 0:
         what = (
             "so nothing else of it can be found" if not sections.found else "so parts are missing"
         )

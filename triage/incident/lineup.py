@@ -24,6 +24,11 @@ _XID = late(
     r"Xid \((?P<device>[^)\n]{1,60})\): (?P<code>\d{1,4})"
     r"(?:, pid='?(?P<pid>\d{1,10})'?, name=(?P<name>[^,\n]{1,64}))?"
 )
+_ENDED = late(
+    r"Killed process (?P<pid>\d{1,10}) \((?P<name>[^)\n]{1,64})\)"
+    r"|(?<![\w.-])(?P<name_>[\w./-]{1,64})\[(?P<pid_>\d{1,10})\]:? "
+    r"(?:segfault|general protection|trap) "
+)
 Thing = ErrorRecord | Signal | Thread
 
 
@@ -66,12 +71,14 @@ def line_up(fragments: Sequence[Fragment], lines: Iterable[LogLine]) -> LinedUp:
     process = replace(process, is_in_log=any(_names_own(f, process) for f in kernel))
     reasons = _reasons(kernel, process)
     left_out: dict[str, _LeftOut] = {}
+    gone: set[Position | None] = set()
 
     def related(thing: Thing) -> bool:
         reason = reasons.get(thing) if isinstance(thing, ErrorRecord) else None
-        reason = reason or stranger(_whose(thing), process)
+        reason = reason or stranger(_whose(thing), process) or _of_another_machine(thing, process)
         if reason is not None:
             left_out.setdefault(reason, _LeftOut()).add(thing)
+            gone.add(thing.at)
         return reason is None
 
     kept = tuple(_without(f, related) if f.dialect in KERNEL_DIALECTS else f for f in fragments)
@@ -80,7 +87,11 @@ def line_up(fragments: Sequence[Fragment], lines: Iterable[LogLine]) -> LinedUp:
         kept = tuple(_doubted(f) if f.dialect in KERNEL_DIALECTS else f for f in kept)
     return LinedUp(
         fragments=kept,
-        lines=tuple(line for line in lines if stranger(_of_line(line), process) is None),
+        lines=tuple(
+            line
+            for line in lines
+            if line.at not in gone and stranger(_of_line(line), process) is None
+        ),
         warnings=(*(_warning(*item) for item in left_out.items()), *doubt),
     )
 
@@ -106,11 +117,27 @@ def stranger(origin: Origin | None, process: Process) -> str | None:
     if day and process.dates and all(_days(day, other) > 1 for other in process.dates):
         return f"another day ({day})"
     named = origin.process if origin.pid is not None else None
-    if not named or not process.pids or not process.names:
+    if not named or not process.has_name:
         return None
     if not process.is_named(named):
         return f"another process ({named})"
     return f"another run of {named}" if process.is_in_log else None
+
+
+def _of_another_machine(thing: Thing, process: Process) -> str | None:
+    """Return why a fault of a whole card is not of the crash's machine.
+
+    It need not be the process that it names that suffers. But where it names another one, on a
+    host that nothing else names, and nothing else tells of a GPU, nothing joins it to the crash.
+    """
+    origin = thing.origin
+    if origin is None or not origin.host or not origin.process or origin.pid is None:
+        return None
+    if process.hosts or process.failed_on_gpu or not process.has_name:
+        return None
+    if process.is_named(origin.process):
+        return None
+    return f"another process ({origin.process}) on a host that nothing else names ({origin.host})"
 
 
 def _names_own(fragment: Fragment, process: Process) -> bool:
@@ -214,7 +241,11 @@ def _of_line(line: LogLine) -> Origin | None:
     """Return whose error a line of the kernel's log is about."""
     match = _XID.search(line.text)
     if match is None:
-        return None
+        ended = _ENDED.search(line.text)
+        if ended is None:
+            return None
+        pid, name = ended["pid"] or ended["pid_"], ended["name"] or ended["name_"]
+        return Origin(pid=int(pid), process=name)
     of_a_process = _is_of_a_process(ErrorRecord(api="xid", code=int(match["code"])))
     return Origin(
         pid=int(match["pid"]) if match["pid"] and of_a_process else None,

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from triage.frames.names import file_name
+from triage.knowledge import engine_programs
 from triage.model.crash import Fragment
 from triage.model.position import Origin
-from triage.model.stack import ThreadKind
+from triage.model.stack import Thread, ThreadKind
+from triage.text.glob import glob_match
 from triage.text.pci import pci_address
 
 KERNEL_DIALECTS = frozenset({"kernel", "koops"})
@@ -16,6 +18,9 @@ KERNEL_DIALECTS = frozenset({"kernel", "koops"})
 
 # Threads that the driver starts in any process, and that name none.
 _HELPERS = ("nvdebugagent", "cuda-evthandlr", "cuda0", "pt_main_thread")
+_OF_GPU = frozenset(
+    {"cublas", "cuda", "cuda-driver", "cuda-exception", "cudnn", "hip", "hsa", "nccl", "nvml"}
+)
 _COMMAND_LENGTH = 15  # what the kernel keeps of a program's name
 _DATE_LENGTH = 10
 
@@ -24,16 +29,28 @@ _DATE_LENGTH = 10
 class Process:
     """What tells one process from others: an empty set is not known.
 
-    `pids` are those of its threads, too; `dates` are the days of its log. `is_in_log` says that the
-    kernel's log has one of the pids.
+    `pids` are those of its threads, too; `programs` are globs of what its engine runs as, where no
+    name is known; `dates` are the days of its log. `is_in_log` says that the kernel's log has one
+    of the pids, `failed_on_gpu` that its own words are of a GPU's failure.
     """
 
     pids: frozenset[int] = frozenset()
     names: frozenset[str] = frozenset()
+    programs: tuple[str, ...] = ()
     hosts: frozenset[str] = frozenset()
     devices: frozenset[str] = frozenset()
     dates: frozenset[str] = frozenset()
     is_in_log: bool = False
+    failed_on_gpu: bool = False
+
+    @property
+    def has_name(self) -> bool:
+        """Tell whether enough is known of its name to tell other processes by theirs.
+
+        A command may be a script, which runs under the name of its interpreter; a pid beside it
+        is that of what really ran.
+        """
+        return bool(self.programs or (self.names and self.pids))
 
     def is_named(self, name: str) -> bool:
         """Tell whether the kernel may call it, or one of its threads, by this name.
@@ -43,7 +60,9 @@ class Process:
         short = short_name(name)
         if any(known.startswith("python") for known in self.names):
             return True
-        return short in self.names or short.startswith(_HELPERS)
+        if short in self.names or short.startswith(_HELPERS):
+            return True
+        return any(glob_match(glob, short) for glob in self.programs)
 
 
 def crashed_process(fragments: Iterable[Fragment]) -> Process:
@@ -53,15 +72,19 @@ def crashed_process(fragments: Iterable[Fragment]) -> Process:
     threads = [t for f in own for t in f.threads if t.kind is ThreadKind.HOST]
     programs = set(_programs(own))
     names = {t.name for t in threads} | programs if programs else set()
+    engines = {f.engine.name for f in own if f.engine}
     gpus = [gpu for f in own if _has_gpu_stack(f) for gpu in f.environment.gpus]
     return Process(
         pids=frozenset(
             n for n in (*(t.tid for t in threads), *(o.pid for o in origins)) if n is not None
         ),
         names=frozenset(short_name(name) for name in names if name),
+        programs=() if names else tuple(_engine_globs(engines)),
         hosts=frozenset(short_host(o.host) for o in origins if o.host),
         devices=frozenset(pci for gpu in gpus if (pci := pci_address(gpu.pci))),
         dates=frozenset(day for o in origins if (day := day_of(o.time))),
+        failed_on_gpu=any(e.api in _OF_GPU for f in own for e in f.errors)
+        or any(_has_gpu_stack(f) for f in own),
     )
 
 
@@ -93,6 +116,21 @@ def _programs(fragments: Iterable[Fragment]) -> Iterator[str]:
         line = fragment.environment.command_line
         if line:
             yield line[0]
+        if fragment.environment.executable:
+            yield fragment.environment.executable
+        yield from (t.name for t in fragment.threads if t.name and _is_main(t))
+
+
+def _is_main(thread: Thread) -> bool:
+    """Tell whether a thread is a program's first one, which has the program's name."""
+    return thread.kind is ThreadKind.HOST and thread.id == "1" and thread.tid is not None
+
+
+def _engine_globs(engines: Iterable[str]) -> Iterator[str]:
+    """Yield what engines run as; nothing where one of them may run as anything."""
+    known = [engine_programs().get(name.casefold()) for name in engines]
+    if all(known):
+        yield from (glob for globs in known if globs for glob in globs)
 
 
 def _has_gpu_stack(fragment: Fragment) -> bool:

@@ -139,6 +139,42 @@ def test_what_cannot_be(data: bytes, word: str) -> None:
     assert not header.cut_short
 
 
+@pytest.mark.parametrize("more", [1, 32, 5_000])
+def test_a_table_that_announces_more_tensors_than_it_has(model: bytes, more: int) -> None:
+    (count,) = struct.unpack_from("<Q", model, 8)
+    damaged = model[:8] + struct.pack("<Q", count + more) + model[16:]
+    fragment = model_fragment(io.BytesIO(damaged), len(damaged), AT)
+    (error,) = fragment.errors
+    assert error.name == "damaged"
+    assert f"tensor {count + 1:,} of {count + more:,}" in error.message
+    assert [w.code for w in fragment.warnings] == ["model-damaged"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "word"),
+    [
+        (b"", 0, "''"),
+        (b"a\x01", 0, "'a\\x01'"),
+        (b"\xff", 0, "which none has"),
+        (b"t", 1 << 20, "type"),
+    ],
+)
+def test_names_and_types_that_no_tensor_has(name: bytes, kind: int, word: str) -> None:
+    table = struct.pack("<Q", len(name)) + name + struct.pack("<IQIQ", 1, 32, kind, 0)
+    header = header_of(with_counts(1, 0) + table + bytes(512))
+    assert word in header.problem
+    assert not header.cut_short
+
+
+def test_the_byte_order_is_said() -> None:
+    """The numbers of one order and the lengths of the other: what a careless conversion leaves."""
+    text = struct.pack("<Q", 20) + b"general.architecture"
+    data = b"GGUF" + struct.pack(">IQQ", 3, 0, 1) + text + bytes(64)
+    fragment = model_fragment(io.BytesIO(data), len(data), AT)
+    assert fragment.errors[0].name == "damaged"
+    assert "big-endian" in fragment.warnings[0].message
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -188,6 +224,44 @@ def test_another_model_than_the_log_s_is_left_out(model: bytes, tmp_path: Path) 
     same = read([str(path), str(log)], ReadOptions()).crash
     assert same.environment.model.layer_count == 4
     assert [e.api for e in same.errors] == ["gguf"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "found"),
+    [
+        ("quantization Q5_K_M, 8 tensors", "quantization Q8_0, not Q5_K_M"),
+        ("quantization Q8_0, 8 tensors, 900 bytes", "bytes, not 900"),
+        ("quantization Q8_0, 8 tensors, 9000000 bytes", None),
+        ("quantization q8_0, 8 tensors", None),
+        ("quantization mostly-Q8, 8 tensors", None),
+    ],
+)
+def test_facts_of_two_models_are_not_merged(
+    model: bytes, tmp_path: Path, printed: str, found: str | None
+) -> None:
+    path, log = tmp_path / "m", tmp_path / "log"
+    path.write_bytes(model)
+    log.write_text(
+        "[INFO] OpenClaw claw_inference 0.9.2, toolkit 11.8, CUDA\n"
+        f"[INFO] model: GGUF v3, architecture qwen2, {printed}\n"
+    )
+    crash = read([str(path), str(log)], ReadOptions()).crash
+    told = [w.message for w in crash.warnings if w.code == "model-differs"]
+    assert (crash.environment.model.context_length == 32768) == (found is None)
+    assert len(told) == (found is not None)
+    assert all(found in message for message in told)
+
+
+def test_the_name_of_the_file_that_was_run_counts(model: bytes, tmp_path: Path) -> None:
+    path, log = tmp_path / "m", tmp_path / "log"
+    path.write_bytes(model)
+    log.write_text(
+        "[INFO] OpenClaw claw_inference 0.9.2, toolkit 11.8, CUDA\n"
+        "[INFO] loading model /models/tiny-Q4_0.gguf\n"
+    )
+    crash = read([str(path), str(log)], ReadOptions()).crash
+    assert [w.code for w in crash.warnings] == ["model-differs"]
+    assert crash.environment.model.layer_count is None
 
 
 # ---- as an input --------------------------------------------------------------------------

@@ -72,6 +72,19 @@ class TestCut:
             assert found.truncated
             assert "core-truncated" in codes(found)
 
+    def test_a_table_that_tells_of_more_than_any_file_has(self, core, fragment_of):
+        """It is the table that is wrong, and nothing is missing."""
+        data = core(NAME)
+        first = headers(data, Kind.DEVICES)[0]
+        for damaged in (
+            patched(data, "<Q", (first + 24, (1 << 64) - 4096)),
+            patched(data, "<Q", (40, (1 << 64) - 4096)),
+        ):
+            found = fragment_of(damaged)
+            assert "gpu-core-damaged" in codes(found)
+            assert "core-truncated" not in codes(found)
+            assert not any("missing" in w.message for w in found.warnings)
+
     def test_not_a_gpu_core(self, fragment_of):
         for data in (b"", b"\x7fELF", b"\x7fELF\x02\x01\x01" + bytes(60), b"text" * 100):
             with pytest.raises(InputError, match="not a GPU core dump"):

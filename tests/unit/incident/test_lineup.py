@@ -9,7 +9,17 @@ import pytest
 from triage.crash import join
 from triage.incident.lineup import LinedUp, line_up
 from triage.knowledge import noise_lists
-from triage.model.crash import Crash, Environment, ErrorRecord, Fragment, Gpu, LogLine, Role, Signal
+from triage.model.crash import (
+    Crash,
+    Engine,
+    Environment,
+    ErrorRecord,
+    Fragment,
+    Gpu,
+    LogLine,
+    Role,
+    Signal,
+)
 from triage.model.position import Origin, Position
 from triage.model.stack import Frame, FrameKind, Thread, ThreadKind
 from triage.read import ReadOptions, read_text
@@ -92,6 +102,78 @@ def test_without_a_pid_nothing_is_another_process() -> None:
     seen = kernel(xid(31, 1, pid=200, process="python3"))
     assert kept(line_up([log, seen], [])) == [31]
     assert line_up([log, seen], []).warnings == ()
+
+
+def log(engine: str = "openclaw", **error: object) -> Fragment:
+    """Return a log of an engine that states neither a pid nor a host."""
+    found = (ErrorRecord(**error, at=Position(line=3)),) if error else ()
+    return Fragment(dialect=engine, engine=Engine(name=engine), errors=found)
+
+
+def killed(name: str, line: int = 1) -> ErrorRecord:
+    return ErrorRecord(
+        api="oom-killer",
+        name="Out of memory",
+        at=Position(input=1, line=line),
+        origin=Origin(pid=77, process=name),
+    )
+
+
+def test_an_engine_that_is_a_program_has_a_name() -> None:
+    found = line_up([log(), kernel(killed("mysqld"), xid(31, 2, pid=7, process="claw_inf"))], [])
+    assert kept(found) == [31]
+    assert reasons(found) == [
+        "1 kernel line is about another process (mysqld) and left out: Out of memory"
+    ]
+
+
+def test_an_engine_that_is_a_library_runs_as_anything() -> None:
+    assert kept(line_up([log("vllm"), kernel(xid(31, pid=7, process="VLLM::EngineCor"))], [])) == [
+        31
+    ]
+    assert kept(line_up([log("llama.cpp"), kernel(xid(31, pid=7, process="my_app"))], [])) == [31]
+
+
+def test_a_command_without_a_pid_may_be_a_script() -> None:
+    script = Fragment(dialect="log", environment=Environment(command_line=("vllm", "serve")))
+    assert kept(line_up([script, kernel(xid(31, pid=7, process="python3"))], [])) == [31]
+
+
+def test_a_debugger_names_the_main_thread() -> None:
+    threads = (
+        Thread(id="1", tid=10, name="claw_rel", frames=(FRAME,)),
+        Thread(id="2", tid=11, name="pool", frames=(FRAME,)),
+    )
+    mine = Fragment(dialect="gdb", threads=threads)
+    other = xid(31, 2, pid=7, process="mysqld")
+    assert kept(line_up([mine, kernel(xid(13, 1, pid=8, process="pool"), other)], [])) == [13]
+
+
+def test_a_card_of_another_machine() -> None:
+    """The process that a line names need not suffer; one of nobody's host is of another card."""
+    fallen = xid(79, pid=999, process="other_app", host="otherhost")
+    found = line_up([log(), kernel(fallen)], [LogLine(text="Xid 79", at=fallen.at)])
+    assert kept(found) == []
+    assert found.lines == ()
+    assert "on a host that nothing else names (otherhost)" in reasons(found)[0]
+    gpu = log(api="cuda", code=999)
+    assert kept(line_up([gpu, kernel(fallen)], [])) == [79], "a GPU failed here, too"
+    without_host = xid(79, pid=999, process="other_app")
+    assert kept(line_up([log(), kernel(without_host)], [])) == [79]
+    own_host = core(host="otherhost")
+    assert kept(line_up([own_host, kernel(fallen)], [])) == [79]
+    assert kept(line_up([core(host="here"), kernel(fallen)], [])) == []
+
+
+def test_lines_of_a_kill_or_a_segfault_go_with_it() -> None:
+    texts = (
+        "Out of memory: Killed process 77 (mysqld) total-vm:1kB",
+        "node9 kernel: mysqld[77]: segfault at 0 ip 0 sp 0 error 4 in mysqld[400000+1000]",
+        "Out of memory: Killed process 78 (claw_inference) total-vm:1kB",
+    )
+    lines = [LogLine(text=t, at=Position(input=1, line=n)) for n, t in enumerate(texts, 5)]
+    found = line_up([log(), kernel(killed("mysqld"))], lines)
+    assert [line.at.line for line in found.lines] == [7]
 
 
 def test_what_befalls_the_card_befalls_all_who_use_it() -> None:
