@@ -40,9 +40,8 @@ def read_lines(text: Text, input_id: int, member: str | None = None) -> Iterator
         mine = claimed.setdefault(form.name, set())
         for fragment in _read_format(form, text, taken, (input_id, member)):
             mine.update(fragment.claimed)
-            if was_survived(fragment, text.answered):
-                fragment = replace(fragment, errors=(), threads=())
-            yield fragment
+            survived = was_survived(fragment, text.answered)
+            yield replace(fragment, errors=(), threads=()) if survived else fragment
 
 
 def _read_format(

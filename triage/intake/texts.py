@@ -60,7 +60,8 @@ def load_text_in_binary(source: Source, anchors: Anchors) -> Loaded | None:
     lines = list(_islands(found.lines, anchors))
     if not lines:
         return None
-    message = f"{source.name} is binary data for the most part; {len(lines)} lines of text were read"
+    count = len(lines)
+    message = f"{source.name} is binary data for the most part; {count} lines of text were read"
     found = replace(found, lines=lines, left_out=found.total_lines - len(lines))
     loaded = _loaded(source, found, 0, anchors)
     return replace(loaded, warnings=(source.warning("input-binary", message), *loaded.warnings))

@@ -33,7 +33,8 @@ _STATEMENT = late(
     r"|(?:INSERT INTO|SELECT|CREATE TABLE|UPDATE|DELETE FROM) )"
 )
 _CODE = late(
-    r"[ \t]{0,200}(?://|/\*|\*/|\* |# |--[ ]|[{}()\]][{}()\[\],; ]{0,10}$|[\w.]{1,100}\([^\n]{0,1000}\)$"
+    r"[ \t]{0,200}(?://|/\*|\*/|\* |# |--[ ]|[{}()\]][{}()\[\],; ]{0,10}$"
+    r"|[\w.]{1,100}\([^\n]{0,1000}\)$"
     r"|\{[^\n]{1,1000}\},?$|[\w.\[\]\"']{1,100} ?[:+|-]?= ?\S)|[^\n]{0,2000}[;{]$"
 )
 _KEY = late(
@@ -44,7 +45,8 @@ _DEEPER_KEY = late(r"[ ]{2,80}[A-Za-z_][\w.-]{0,80}:(?: |$)")
 _STATUS = late(r"[ ]{0,80}(?:- )?(?:status|state|lastState|reason|exitCode|phase):")
 _HEADING = late(r"#{1,6} \S")
 _TO_THE_READER = late(
-    r"[^\n]{0,400}\b(?:[Ii]f (?:you|it|this) (?:see|get|hit|run into|encounter|says?|happens|prints?)"
+    r"[^\n]{0,400}\b"
+    r"(?:[Ii]f (?:you|it|this) (?:see|get|hit|run into|encounter|says?|happens|prints?)"
     r"|[Yy]ou (?:may|might|can|will|should|could) |means that|#{1,6} (?:Troubleshooting|FAQ))"
     r"|#{1,6} (?:Troubleshooting|FAQ|Common |Known )"
 )

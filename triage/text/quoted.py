@@ -28,7 +28,8 @@ _SPOKEN = late(r"[A-Za-z \u2018\u2019,.'()/`\ufffc-]{1,1000}")
 _LETTER = late(r"[A-Za-z]")
 # A message with places to fill in is one that a program may print.
 _TEMPLATE = late(
-    r"\"[^\"\n]{0,1000}(?:%[-+0# ]{0,3}\d{0,3}(?:\.\d{1,3})?(?:l{1,2}|z|h)?[sdiuxXfgpc]|\{(?:\w{1,30})?\})"
+    r"\"[^\"\n]{0,1000}"
+    r"(?:%[-+0# ]{0,3}\d{0,3}(?:\.\d{1,3})?(?:l{1,2}|z|h)?[sdiuxXfgpc]|\{(?:\w{1,30})?\})"
     r"[^\"\n]{0,1000}\""
 )
 # What a user of a server wrote, or a model, as a server's log holds it.
