@@ -76,6 +76,27 @@ def _kv_cache_size(facts: Facts) -> Figure:
     )
 
 
+def _model_in_q4_k_m(facts: Facts) -> Figure:
+    """Return what the same model is called in a quantization that most engines can lay out."""
+    name, formula = "model-in-q4-k-m", "the model's path with Q4_K_M for its quantization"
+    known = {field: facts.value(field) for field in ("model.path", "model.quantization")}
+    path, quantization = (str(value or "") for value in known.values())
+    terms = tuple(
+        Term(name=field.partition(".")[2], value=str(value), source=field, at=facts.place(field))
+        for field, value in known.items()
+        if value
+    )
+    at = path.casefold().rfind(quantization.casefold()) if quantization else -1
+    if at < 0 or path[at:] == path:
+        missing = [field for field, value in known.items() if not value]
+        return _unknown(name, formula, terms, missing or ["the quantization in model.path"])
+    value = f"{path[:at]}Q4_K_M{path[at + len(quantization) :]}"
+    return Figure(
+        value=value,
+        calculation=Calculation(name=name, formula=formula, result=value, terms=terms),
+    )
+
+
 def _share(facts: Facts) -> Term:
     """Return the share of the memory that the engine may use: its setting, where it is valid."""
     field = "variable.CLAW_VRAM_LIMIT"
@@ -120,4 +141,5 @@ def _unknown(name: str, formula: str, terms: tuple[Term, ...], missing: list[str
 CALCULATORS: dict[str, Callable[[Facts], Figure]] = {
     "layers-that-fit": _layers_that_fit,
     "kv-cache-size": _kv_cache_size,
+    "model-in-q4-k-m": _model_in_q4_k_m,
 }

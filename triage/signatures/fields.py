@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-CALCULATORS = ("layers-that-fit", "kv-cache-size")
+CALCULATORS = ("layers-that-fit", "kv-cache-size", "model-in-q4-k-m")
 """The calculators that a remedy can name."""
 
 

@@ -179,7 +179,7 @@ def test_fields_are_one_table() -> None:
     assert find_field("variable.*") is None
     assert find_field("frame.functon") is None
     assert find_field("frame") is None
-    assert CALCULATORS == ("layers-that-fit", "kv-cache-size")
+    assert CALCULATORS == ("layers-that-fit", "kv-cache-size", "model-in-q4-k-m")
 
 
 def test_an_unknown_name_without_a_near_one_lists_what_is_known() -> None:
