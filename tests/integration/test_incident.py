@@ -311,3 +311,20 @@ def test_an_archive_is_read_as_its_files(tmp_path: Path) -> None:
     assert verdict(packed) == verdict(report(QUANT, QUANT.pieces))
     members = {e.at.member for e in packed.errors}
     assert members == {"quant.rel.log", "quant.rel.nvcudmp.xz", "dmesg-xid.txt"}
+
+
+def test_a_context_that_no_card_holds_is_the_cause_and_not_the_layers() -> None:
+    log = RECORDINGS / "oom.rel.log"
+    report = Analyzer(Options()).analyze([str(log)])
+    best = report.diagnoses[0]
+    assert best.signature == "openclaw/context-beyond-vram"
+    commands = [c for s in best.remedy.steps for c in s.commands if "ctx-size" in c]
+    assert commands
+    assert not any("8388608" in command for command in commands)
+
+
+def test_the_commands_of_a_fix_are_those_of_the_crashs_own_model() -> None:
+    log = RECORDINGS / "quant.rel.log"
+    step = Analyzer(Options()).analyze([str(log)]).diagnoses[0].remedy.steps[0]
+    assert "tiny-llama-Q5_K_M.gguf --n-gpu-layers 33 " in step.before
+    assert "tiny-llama-Q4_K_M.gguf" in step.after

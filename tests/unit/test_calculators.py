@@ -127,3 +127,22 @@ def test_kv_cache_size_assumes_what_is_generated() -> None:
     assert figure.value == "3584"
     assert figure.calculation.terms[-1].source.startswith("assumed")
     assert calculate("kv-cache-size", _facts()).value is None
+
+
+@pytest.mark.parametrize(
+    ("path", "quantization", "value"),
+    [
+        ("/models/llama-3-8b-Q5_K_M.gguf", "Q5_K_M", "/models/llama-3-8b-Q4_K_M.gguf"),
+        ("/models/Q5_K_M/a.iq2_xs.gguf", "IQ2_XS", "/models/Q5_K_M/a.Q4_K_M.gguf"),
+        ("/models/model.gguf", "Q5_K_M", None),
+        ("/models/model.gguf", None, None),
+        (None, "Q5_K_M", None),
+    ],
+)
+def test_the_model_in_another_quantization(
+    path: str | None, quantization: str | None, value: str | None
+) -> None:
+    model = ModelFile(path=path, quantization=quantization)
+    figure = calculate("model-in-q4-k-m", _facts(model=model))
+    assert figure.value == value
+    assert figure.calculation.result == value or "not known" in figure.calculation.result
