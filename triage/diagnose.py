@@ -24,6 +24,10 @@ _FAMILY_FLOOR = 0.5
 _OF_FAILURE = frozenset({"error", "frame", "log"})
 _SURE_WORDS = 0.7
 _LEVELS = tuple(Level)
+_ONE_CRASH = (
+    "the pieces of one crash: the log, the core dumps and the kernel's lines of the same program, "
+    "host, pid and minute; analyze those of another crash on their own"
+)
 
 
 class Knowledge(Protocol):
@@ -55,7 +59,11 @@ class Diagnosed:
 
 
 def diagnose(crash: Crash, knowledge: Knowledge) -> Diagnosed:
-    """Return what is concluded from a crash."""
+    """Return what is concluded from a crash: nothing where its pieces are of more than one."""
+    if crash.mixed:
+        return Diagnosed(
+            verdict=Verdict.UNKNOWN, action=Action.COLLECT_MORE, next_evidence=(_ONE_CRASH,)
+        )
     facts = Facts(crash, knowledge.engines())
     families = knowledge.families()
     matches = _matches(facts, knowledge)
