@@ -28,6 +28,10 @@ _LEVELS = tuple(Level)
 _ENOUGH_REPORTS = 3
 _MOSTLY = 2 / 3
 _NO_FEEDBACK: Mapping[str, Feedback] = {}
+_ONE_CRASH = (
+    "the pieces of one crash: the log, the core dumps and the kernel's lines of the same program, "
+    "host, pid and minute; analyze those of another crash on their own"
+)
 
 
 class Knowledge(Protocol):
@@ -61,11 +65,15 @@ class Diagnosed:
 def diagnose(
     crash: Crash, knowledge: Knowledge, feedback: Mapping[str, Feedback] = _NO_FEEDBACK
 ) -> Diagnosed:
-    """Return what is concluded from a crash.
+    """Return what is concluded from a crash: nothing where its pieces are of more than one.
 
     `feedback` is what people said of earlier diagnoses, by signature: it orders those of one
     level, and neither makes a diagnosis nor takes one away.
     """
+    if crash.mixed:
+        return Diagnosed(
+            verdict=Verdict.UNKNOWN, action=Action.COLLECT_MORE, next_evidence=(_ONE_CRASH,)
+        )
     facts = Facts(crash, knowledge.engines())
     families = knowledge.families()
     matches = _matches(facts, knowledge, feedback)

@@ -132,7 +132,9 @@ def _report(result: ReadResult, judged: Diagnosed) -> Report:
         thread_groups=crash.thread_groups,
         modules=crash.modules,
         environment=crash.environment,
-        fingerprint=None if judged.verdict is Verdict.NO_CRASH else fingerprint(crash),
+        fingerprint=None
+        if crash.mixed or judged.verdict is Verdict.NO_CRASH
+        else fingerprint(crash),
         diagnoses=judged.diagnoses,
         family=judged.family,
         family_evidence=judged.family_evidence,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from triage.crash import join
 from triage.dumps import core_fragment, gpu_core_fragment, with_programs, without_programs
 from triage.errors import InputError
+from triage.incident.fit import fitting
 from triage.incident.order import Piece, in_order
 from triage.incident.runs import Chosen, choose, runs_of
 from triage.intake.literals import Literals
@@ -93,10 +94,14 @@ def assemble(parsed: Iterable[Parsed]) -> ReadResult:
             or any(f.truncated for f in item.fragments),
         )
         pieces.append(Piece(name=item.name, fragments=item.fragments, lines=item.log_lines))
-    ordered = in_order(pieces)
+    fitted = fitting(in_order(pieces))
+    ordered = fitted.pieces
     lines = islice((line for piece in ordered for line in piece.lines), MAX_LOG_LINES)
     fragments = [fragment for piece in ordered for fragment in piece.fragments]
     crash = join(fragments, lines, noise_lists())
+    if fitted.warnings:
+        warnings = (*fitted.warnings, *crash.warnings)
+        crash = replace(crash, warnings=warnings, mixed=fitted.mixed)
     return ReadResult(inputs=tuple(inputs.values()), crash=crash)
 
 

@@ -32,6 +32,7 @@ class _State:
     variable: dict[str, str | None] = field(default_factory=dict)
     errors: list[ErrorRecord] = field(default_factory=list)
     where: dict[str, Position] = field(default_factory=dict)
+    finished: Position | None = None
 
     def note(self, thing: str, at: Position, **facts: Any) -> None:
         """Record facts of one thing (environment, gpu, model, option, variable)."""
@@ -64,6 +65,7 @@ def _read(region: Region) -> Fragment:
             where=state.where,
         ),
         claimed=frozenset(source.claimed),
+        finished=None if state.errors else state.finished,
     )
 
 
@@ -189,6 +191,10 @@ def _prompt(state: _State, at: Position, fields: dict[str, str]) -> None:
     state.note("option", at, prompt_tokens=fields["prompt_tokens"])
 
 
+def _done(state: _State, at: Position, _: dict[str, str]) -> None:
+    state.finished = at
+
+
 _HANDLERS = {
     "crash": _crash,
     "fatal_api": _fatal_api,
@@ -203,6 +209,7 @@ _HANDLERS = {
     "variables": _variables,
     "cache": _cache,
     "prompt": _prompt,
+    "done": _done,
 }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from triage.frames.names import file_name
 from triage.knowledge import engine_programs
 from triage.model.crash import Fragment
-from triage.model.position import Origin
+from triage.model.position import Origin, Position
 from triage.model.stack import Thread, ThreadKind
 from triage.text.glob import glob_match
 from triage.text.pci import pci_address
@@ -70,7 +70,7 @@ def crashed_process(fragments: Iterable[Fragment]) -> Process:
     own = [f for f in fragments if f.dialect not in KERNEL_DIALECTS]
     origins = [origin for f in own for origin in _origins(f)]
     threads = [t for f in own for t in f.threads if t.kind is ThreadKind.HOST]
-    programs = set(_programs(own))
+    programs = {name for f in own for name, _ in named_programs(f)}
     names = {t.name for t in threads} | programs if programs else set()
     engines = {f.engine.name for f in own if f.engine}
     gpus = [gpu for f in own if _has_gpu_stack(f) for gpu in f.environment.gpus]
@@ -111,14 +111,14 @@ def _origins(fragment: Fragment) -> Iterator[Origin]:
             yield thing.origin
 
 
-def _programs(fragments: Iterable[Fragment]) -> Iterator[str]:
-    for fragment in fragments:
-        line = fragment.environment.command_line
-        if line:
-            yield line[0]
-        if fragment.environment.executable:
-            yield fragment.environment.executable
-        yield from (t.name for t in fragment.threads if t.name and _is_main(t))
+def named_programs(fragment: Fragment) -> Iterator[tuple[str, Position | None]]:
+    """Yield the names of the program that a fragment states, and where."""
+    environment, where = fragment.environment, fragment.environment.where
+    if environment.executable:
+        yield environment.executable, where.get("executable")
+    if environment.command_line:
+        yield environment.command_line[0], where.get("command_line")
+    yield from ((t.name, t.at) for t in fragment.threads if t.name and _is_main(t))
 
 
 def _is_main(thread: Thread) -> bool:

@@ -172,7 +172,8 @@ class Fragment:
     3 the program's own words, 4 shell, 5 an exit status); `snapshot` says that the process lived
     on, `dumped` that something wrote a dump because it failed; `deaths` are further signals, each
     of another process. `span` holds the first and the last line of the region, `claimed` those that
-    were understood. `truncated` says that the input is not whole.
+    were understood. `truncated` says that the input is not whole, `finished` is the line that says
+    that the run ended well.
     """
 
     dialect: str
@@ -190,6 +191,7 @@ class Fragment:
     span: tuple[int, int] | None = None
     claimed: frozenset[int] = frozenset()
     truncated: bool = False
+    finished: Position | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +213,8 @@ class Crash:
 
     `snapshot` says that there is a snapshot of a process that lived on, and no sign of a crash;
     `thread_groups` are then what its threads wait for. `dumped` says that there is a dump which was
-    written because something failed, whether or not it can be read.
+    written because something failed, whether or not it can be read; `mixed` that the pieces are of
+    more than one crash, and nothing tells which to believe.
     """
 
     engine: Engine | None = None
@@ -225,6 +228,7 @@ class Crash:
     lines: tuple[LogLine, ...] = ()
     snapshot: bool = False
     dumped: bool = False
+    mixed: bool = False
     thread_groups: tuple[ThreadGroup, ...] = ()
     warnings: tuple[ReportWarning, ...] = ()
 
