@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from triage.model.crash import Crash
-from triage.model.diagnosis import StepStatus
+from triage.model.diagnosis import Level, StepStatus
 from triage.signatures.anchors import signature_anchors
 from triage.signatures.facts import Facts
 from triage.signatures.fields import Op
@@ -171,14 +171,20 @@ def _overlaps(
             if pair in seen or not wanted & set(pair) or _declared(read.signature, other):
                 continue
             match = match_signature(other, facts)
-            if match:
-                seen.add(pair)
-                text = (
-                    f"also: matches the example {read.example.name!r} of {pair[0]} too "
-                    f"({match.level.value}, {match.confidence:.2f}); make it more exact, or "
-                    f"declare it: also = [{pair[0]!r}]"
+            if match is None:
+                continue
+            seen.add(pair)
+            said = f"({match.level.value}, {match.confidence:.2f})"
+            if other.id in wanted:
+                yield other.id, (
+                    f"also: matches the example {read.example.name!r} of {pair[0]} too {said}; "
+                    f"make it more exact, or declare it: also = [{pair[0]!r}]"
                 )
-                yield other.id, text
+            elif match.level is not Level.HINT:  # a hint stands behind what says more
+                yield read.signature.id, (
+                    f"also: {other.id} matches the example {read.example.name!r} too {said}; "
+                    f"declare it: also = [{other.id!r}]"
+                )
 
 
 def _declared(one: Signature, other: Signature) -> bool:
