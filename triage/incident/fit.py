@@ -1,6 +1,7 @@
 """Finds pieces that are of different crashes, so that no verdict rests on both.
 
-Pieces fit unless a fact of one contradicts a fact of the other; what is not known contradicts nothing.
+Pieces fit unless a fact of one contradicts a fact of the other; what is not known contradicts
+nothing.
 """
 
 from __future__ import annotations
@@ -184,7 +185,7 @@ def _classes(one: Facts, other: Facts) -> _Pairs:
 
 
 def _errors_of(facts: Iterable[Fact]) -> set[int]:
-    """Return the errors of CUDA that codes are, or that exceptions end in; nothing where unclear."""
+    """Return the errors of CUDA that codes are, or that exceptions end in; none where unclear."""
     found: set[int] = set()
     for fact in facts:
         number = int(fact.value)

@@ -176,14 +176,20 @@ def _overlaps(
             seen.add(pair)
             said = f"({match.level.value}, {match.confidence:.2f})"
             if other.id in wanted:
-                yield other.id, (
-                    f"also: matches the example {read.example.name!r} of {pair[0]} too {said}; "
-                    f"make it more exact, or declare it: also = [{pair[0]!r}]"
+                yield (
+                    other.id,
+                    (
+                        f"also: matches the example {read.example.name!r} of {pair[0]} too {said}; "
+                        f"make it more exact, or declare it: also = [{pair[0]!r}]"
+                    ),
                 )
             elif match.level is not Level.HINT:  # a hint stands behind what says more
-                yield read.signature.id, (
-                    f"also: {other.id} matches the example {read.example.name!r} too {said}; "
-                    f"declare it: also = [{other.id!r}]"
+                yield (
+                    read.signature.id,
+                    (
+                        f"also: {other.id} matches the example {read.example.name!r} too {said}; "
+                        f"declare it: also = [{other.id!r}]"
+                    ),
                 )
 
 
