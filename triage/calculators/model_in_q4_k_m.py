@@ -8,6 +8,7 @@ from triage.calculators._sheet import Calculator, Figure, Sheet
 def _work(sheet: Sheet) -> Figure:
     path, quantization = sheet.text("model.path"), sheet.text("model.quantization")
     if not path or not quantization:
+        sheet.lack("model.quantization" if path else "model.path")
         return sheet.unknown()
     at = path.casefold().rfind(quantization.casefold())
     if at < 0:
