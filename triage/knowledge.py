@@ -12,7 +12,7 @@ from functools import cache
 
 from triage.errors import PackError
 from triage.model.crash import Timing
-from triage.resources import data_dir
+from triage.tables import entries, lists, table_files
 
 _COLUMNS = 6
 _RULE_COLUMNS = 5
@@ -71,10 +71,8 @@ class NoiseList:
 def known_errors() -> ErrorTable:
     """Return every error code in `signatures/errors/*.tsv`."""
     table = ErrorTable({}, {})
-    for path in sorted((data_dir("signatures") / "errors").glob("*.tsv")):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if not line or line.startswith("#"):
-                continue
+    for path in table_files("errors", "tsv"):
+        for number, line in entries(path):
             cells = line.split("\t")
             if len(cells) != _COLUMNS or not cells[0].lstrip("-").isdigit():
                 raise PackError([f"{path.name}:{number}: six columns are wanted, code first"])
@@ -125,9 +123,9 @@ def noise_lists() -> tuple[NoiseList, ...]:
     A line is a glob of function names, or `module GLOB` or `file GLOB`; `#` starts a comment.
     """
     lists = []
-    for path in sorted((data_dir("signatures") / "noise").glob("*.txt")):
+    for path in table_files("noise", "txt"):
         kinds: dict[str, list[str]] = {"function": [], "module": [], "file": []}
-        for raw in path.read_text(encoding="utf-8").splitlines():
+        for _, raw in entries(path):
             line = raw.split("#", 1)[0].strip()
             if line:
                 kind, _, glob = line.partition(" ")
@@ -150,13 +148,7 @@ WaitList = tuple[tuple[str, tuple[str, ...]], ...]
 @cache
 def wait_list() -> WaitList:
     """Return the lines of `signatures/waits/*.txt`: words, a colon, globs; `#` starts a comment."""
-    found = []
-    for path in sorted((data_dir("signatures") / "waits").glob("*.txt")):
-        for raw in path.read_text(encoding="utf-8").splitlines():
-            words, colon, globs = raw.split("#", 1)[0].partition(": ")
-            if colon:
-                found.append((words.strip(), tuple(globs.split())))
-    return tuple(found)
+    return tuple((words, tuple(globs)) for words, globs in lists("waits"))
 
 
 @cache
@@ -166,13 +158,7 @@ def engine_programs() -> dict[str, tuple[str, ...]]:
     They are the lines of `signatures/programs/*.txt`: an engine, a colon, globs; `#` starts a
     comment.
     """
-    found = {}
-    for path in sorted((data_dir("signatures") / "programs").glob("*.txt")):
-        for raw in path.read_text(encoding="utf-8").splitlines():
-            engine, colon, globs = raw.split("#", 1)[0].partition(": ")
-            if colon:
-                found[engine.strip()] = tuple(globs.split())
-    return found
+    return {engine: tuple(globs) for engine, globs in lists("programs")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +184,8 @@ BESIDE = frozenset({"-", "other", "earlier", "sticky", "gpu", "hardware"})
 def consequence_rules() -> tuple[ConsequenceRule, ...]:
     """Return the lines of `signatures/consequences/*.tsv`; `#` starts a comment."""
     rules = []
-    for path in sorted((data_dir("signatures") / "consequences").glob("*.tsv")):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if not line or line.startswith("#"):
-                continue
+    for path in table_files("consequences", "tsv"):
+        for number, line in entries(path):
             cells = line.split("\t")
             if len(cells) != _RULE_COLUMNS or cells[3] not in BESIDE:
                 raise PackError(
@@ -219,9 +203,9 @@ def refusals() -> tuple[str, ...]:
     """
     return tuple(
         line
-        for path in sorted((data_dir("signatures") / "refusals").glob("*.txt"))
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if line.strip() and not line.startswith("#")
+        for path in table_files("refusals", "txt")
+        for _, line in entries(path)
+        if line.strip()
     )
 
 
@@ -232,13 +216,10 @@ def synchronous_settings() -> dict[str, tuple[tuple[str, str], ...]]:
     A line of `signatures/stacks/*.txt` is APIs, a colon, settings; `#` starts a comment.
     """
     found: dict[str, tuple[tuple[str, str], ...]] = {}
-    for path in sorted((data_dir("signatures") / "stacks").glob("*.txt")):
-        for raw in path.read_text(encoding="utf-8").splitlines():
-            apis, colon, settings = raw.split("#", 1)[0].partition(":")
-            if colon:
-                pairs = [setting.partition("=") for setting in settings.split()]
-                entry = tuple((name, value) for name, _, value in pairs)
-                found.update(dict.fromkeys(apis.split(), entry))
+    for apis, settings in lists("stacks"):
+        pairs = [setting.partition("=") for setting in settings]
+        entry = tuple((name, value) for name, _, value in pairs)
+        found.update(dict.fromkeys(apis.split(), entry))
     return found
 
 
@@ -255,7 +236,7 @@ class Piece:
 def pieces() -> dict[str, Piece]:
     """Return every piece in `signatures/pieces/*.toml` by its id."""
     found: dict[str, Piece] = {}
-    for path in sorted((data_dir("signatures") / "pieces").glob("*.toml")):
+    for path in table_files("pieces", "toml"):
         try:
             tables = tomllib.loads(path.read_text(encoding="utf-8"))["piece"]
             for table in tables:

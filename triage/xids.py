@@ -14,7 +14,7 @@ from functools import cache
 from triage.errors import PackError
 from triage.model.crash import ErrorRecord, Role
 from triage.model.diagnosis import Action
-from triage.resources import data_dir
+from triage.tables import entries, table_files
 
 _COLUMNS = 8
 _FIRST_SXID = 10_000
@@ -59,11 +59,10 @@ class KnownXid:
 def known_xids() -> dict[tuple[str, int], KnownXid]:
     """Return every number in `signatures/xids/*.tsv` by its kind, `xid` or `sxid`."""
     table: dict[tuple[str, int], KnownXid] = {}
-    for path in sorted((data_dir("signatures") / "xids").glob("*.tsv")):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if line and not line.startswith("#"):
-                known = _entry(path.stem, line.split("\t"), f"{path.name}:{number}")
-                table[known.kind, known.code] = known
+    for path in table_files("xids", "tsv"):
+        for number, line in entries(path):
+            known = _entry(path.stem, line.split("\t"), f"{path.name}:{number}")
+            table[known.kind, known.code] = known
     return table
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from triage import knowledge
 from triage.errors import PackError
 from triage.knowledge import HostStack, error_by_text, known_error, known_errors, noise_lists
 from triage.model.crash import Timing
@@ -18,7 +17,7 @@ from triage.resources import data_dir
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder in the place of the shipped signatures."""
-    monkeypatch.setattr(knowledge, "data_dir", lambda kind: tmp_path)
+    monkeypatch.setattr("triage.tables.data_dir", lambda kind: tmp_path)
     for name in ("errors", "noise"):
         (tmp_path / name).mkdir()
     known_errors.cache_clear()

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage import xids
 from triage.errors import PackError
 from triage.model.crash import ErrorRecord, Role
 from triage.model.diagnosis import Action
@@ -114,7 +113,7 @@ def test_a_consequence_has_something_that_failed_beside_it(codes: list[int]):
 class TestTable:
     @pytest.fixture
     def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-        monkeypatch.setattr(xids, "data_dir", lambda kind: tmp_path)
+        monkeypatch.setattr("triage.tables.data_dir", lambda kind: tmp_path)
         (tmp_path / "xids").mkdir()
         known_xids.cache_clear()
         yield tmp_path / "xids"
