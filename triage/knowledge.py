@@ -202,10 +202,7 @@ def refusals() -> tuple[str, ...]:
     `#` starts a line that is a comment.
     """
     return tuple(
-        line
-        for path in table_files("refusals", "txt")
-        for _, line in entries(path)
-        if line.strip()
+        line for path in table_files("refusals", "txt") for _, line in entries(path) if line.strip()
     )
 
 

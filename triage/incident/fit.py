@@ -15,7 +15,7 @@ from triage.incident.model import quantization_in
 from triage.incident.order import Piece
 from triage.incident.process import KERNEL_DIALECTS, named_programs, short_name
 from triage.knowledge import engine_programs, known_error
-from triage.model.crash import Fragment, ReportWarning
+from triage.model.crash import Engine, Fragment, ReportWarning
 from triage.model.evidence import Evidence
 from triage.model.position import Position
 from triage.model.stack import ThreadKind
@@ -250,50 +250,72 @@ def _one_name(one: str, other: str) -> bool:
 def _facts(piece: Piece) -> Facts | None:
     """Return what a piece says of a crash; None where it is of the machine or of a file."""
     told = [f for f in piece.fragments if f.dialect not in KERNEL_DIALECTS]
-    exceptions = tuple(_exceptions(told))
     codes = tuple(_codes(told))
     end = next(_end(told), None)
-    engine = next(((f, f.engine) for f in told if f.engine), None)
+    engine = next((f.engine for f in told if f.engine), None)
     finished = next((f.finished for f in told if f.finished), None)
-    if any(t.kind is ThreadKind.GPU for f in told for t in f.threads):
-        rank = _GPU
-    elif any(f.threads and f.signal_rank <= _DEBUGGER for f in told):
-        rank = _HOST
-    elif engine or codes or end:
-        rank = _HEALTHY if finished and not (codes or end) else _LOG
-    else:
+    rank = _rank(told, said=bool(codes or end), engine=engine, finished=finished)
+    if rank is None:
         return None
-    models = [(f, f.environment.model) for f in told if f.environment.model]
-    path = next(((f, m.path) for f, m in models if m.path), None)
-    weights = next(((f, m.quantization) for f, m in models if m.quantization), None)
-    name = file_name(path[1]) if path else ""
-    where = {key: at for f in told for key, at in f.environment.where.items()}
-    started = next(((n, p) for f in told for n, p in named_programs(f)), None)
-    return Facts(
+    facts = Facts(
         piece=piece,
         rank=rank,
-        exceptions=exceptions,
+        exceptions=tuple(_exceptions(told)),
         codes=codes,
         end=end,
-        program=Fact(f"the program {file_name(started[0])}", started[0], started[1])
-        if started
-        else None,
-        globs=engine_programs().get(engine[1].name.casefold(), ()) if engine else (),
-        engine=Fact(
-            f"the engine {engine[1].name}", engine[1].name, _first_place(engine[1].evidence)
-        )
-        if engine
-        else None,
-        model=Fact(f"the model {name}", name, where.get("model.path")) if name else None,
-        quantization=_quantization(weights[1] if weights else None, name, where),
-        options=tuple(
-            Fact(f"{key} {value}", f"{key} {value}", where.get(f"option.{key}"))
-            for f in told
-            if f.engine
-            for key, value in f.environment.options.items()
-        ),
+        program=next(_program(told), None),
+        globs=engine_programs().get(engine.name.casefold(), ()) if engine else (),
+        engine=_engine(engine) if engine else None,
+        options=tuple(_options(told)),
         finished=Fact("that the run ended well", "", finished) if finished else None,
     )
+    return _with_model(facts, told)
+
+
+def _rank(
+    told: Sequence[Fragment], *, said: bool, engine: Engine | None, finished: Position | None
+) -> int | None:
+    """Return how directly the crash was seen; None where nothing is said of one."""
+    if any(t.kind is ThreadKind.GPU for f in told for t in f.threads):
+        return _GPU
+    if any(f.threads and f.signal_rank <= _DEBUGGER for f in told):
+        return _HOST
+    if engine or said:
+        return _HEALTHY if finished and not said else _LOG
+    return None
+
+
+def _program(told: Iterable[Fragment]) -> Iterator[Fact]:
+    for name, at in (named for f in told for named in named_programs(f)):
+        yield Fact(f"the program {file_name(name)}", name, at)
+
+
+def _engine(engine: Engine) -> Fact:
+    return Fact(f"the engine {engine.name}", engine.name, _first_place(engine.evidence))
+
+
+def _options(told: Sequence[Fragment]) -> Iterator[Fact]:
+    where = _where(told)
+    for f in told:
+        for key, value in f.environment.options.items() if f.engine else ():
+            yield Fact(f"{key} {value}", f"{key} {value}", where.get(f"option.{key}"))
+
+
+def _with_model(facts: Facts, told: Sequence[Fragment]) -> Facts:
+    """Return the facts with the model's name and the quantization of its weights."""
+    models = [f.environment.model for f in told if f.environment.model]
+    path = next((model.path for model in models if model.path), None)
+    weights = next((model.quantization for model in models if model.quantization), None)
+    name, where = file_name(path) if path else "", _where(told)
+    return replace(
+        facts,
+        model=Fact(f"the model {name}", name, where.get("model.path")) if name else None,
+        quantization=_quantization(weights, name, where),
+    )
+
+
+def _where(told: Iterable[Fragment]) -> dict[str, Position]:
+    return {key: at for f in told for key, at in f.environment.where.items()}
 
 
 def _quantization(stated: str | None, name: str, where: dict[str, Position]) -> Fact | None:
