@@ -90,7 +90,7 @@ def join(
             *other_models,
             *_left_out(len(found)),
             *(derived[1:] if derived else ()),
-            *late_stack(errors, threads, environment, lined_up.lines),
+            *late_stack(errors, threads, late),
         ),
     )
 

@@ -29,17 +29,14 @@ _OPTION = re.compile(
 
 
 def late_stack(
-    errors: Sequence[ErrorRecord],
-    threads: Sequence[Thread],
-    environment: Environment,
-    lines: Iterable[LogLine],
+    errors: Sequence[ErrorRecord], threads: Sequence[Thread], late: ErrorRecord | None
 ) -> tuple[ReportWarning, ...]:
     """Return the warning that the host stacks show who noticed a failure, not who did it.
 
-    There is none where no host stack is there, and none where every launch waited for its end.
+    `late` is what `late_error` returns. There is none where no host stack is there, and none where
+    every launch waited for its end.
     """
     on_gpu = any(thread.kind is ThreadKind.GPU and thread.frames for thread in threads)
-    late = late_error(errors, environment, lines)
     if late is None and on_gpu:
         late = next((error for error in errors if error.api == "cuda-exception"), None)
     if late is None or not _host_stack(threads):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -49,8 +49,10 @@ def _read_format(
 ) -> Iterator[Fragment]:
     from triage.formats import Region
 
-    talk = text.talk(form.opens)
-    lines = _without(text.lines, taken, talk) if taken or talk else text.lines
+    rows = text.talk(form.opens)
+    if taken:
+        rows |= {row for row, line in enumerate(text.lines) if line.number in taken}
+    lines = _emptied(text.lines, rows)
     places = runs(lines, form.opens, before=form.before, after=form.after, reach=form.reach)
     for begin, end in places:
         part = lines[begin:end]
@@ -83,10 +85,13 @@ def _without_mentions(fragment: Fragment, lines: Sequence[Line]) -> Fragment:
 
 def _without_written(lines: Sequence[Line]) -> Sequence[Line]:
     """Return the lines with those made empty that no program printed."""
-    written = written_rows([line.text for line in lines])
-    if not written:
+    return _emptied(lines, written_rows([line.text for line in lines]))
+
+
+def _emptied(lines: Sequence[Line], rows: Set[int]) -> Sequence[Line]:
+    if not rows:
         return lines
-    return [replace(ln, text="") if row in written else ln for row, ln in enumerate(lines)]
+    return [replace(line, text="") if row in rows else line for row, line in enumerate(lines)]
 
 
 def _counted(lines: Sequence[Line]) -> tuple[Line, ...]:
@@ -120,14 +125,6 @@ def _joined(own: Origin | None, columns: Origin | None) -> Origin | None:
     about = own if own.process is not None or own.pid is not None else columns
     joined = replace(columns, process=about.process, pid=about.pid, device=own.device)
     return replace(joined, time=columns.time or own.time)
-
-
-def _without(lines: Sequence[Line], taken: set[int], talk: set[int]) -> Sequence[Line]:
-    """Return the lines with those that are spoken for, and rows of talk, made empty."""
-    return [
-        replace(line, text="") if line.number in taken or row in talk else line
-        for row, line in enumerate(lines)
-    ]
 
 
 class Text:
