@@ -8,7 +8,7 @@ from typing import Protocol
 
 from triage.calculators import Figure, calculate
 from triage.collect import hang_evidence, next_evidence
-from triage.incident.roles import consequence_places, noticing_places, states_a_cause
+from triage.incident.roles import states_a_cause
 from triage.model.crash import Crash, Engine
 from triage.model.diagnosis import Action, Diagnosis, Feedback, Level, Remedy, Verdict
 from triage.model.evidence import Evidence
@@ -125,9 +125,9 @@ def detect_engine(crash: Crash, knowledge: Knowledge) -> Engine | None:
 
 def _matches(facts: Facts, knowledge: Knowledge, feedback: Mapping[str, Feedback]) -> list[Match]:
     found = [match_signature(s, facts) for s in knowledge.candidates(facts.words())]
-    late = noticing_places(facts.crash)
+    late = facts.noticed
     if states_a_cause(facts.crash):
-        late |= consequence_places(facts.crash)
+        late |= facts.consequences
     matches = [_weighed(match, late) for match in found if match]
     if not facts.crash.is_crash:
         matches = [
@@ -261,7 +261,7 @@ def _family(
     surest = max(diagnoses, key=lambda d: d.confidence, default=None)
     if found is not None or surest is None or surest.confidence < _FAMILY_FLOOR:
         return found or (None, ())
-    if rests_on_consequences(surest.evidence, noticing_places(facts.crash)):
+    if rests_on_consequences(surest.evidence, facts.noticed):
         return None, ()
     return surest.family, surest.evidence
 
@@ -273,7 +273,7 @@ def _best(
 
     A rule that rests on consequences counts where no other one holds.
     """
-    late = consequence_places(facts.crash) | noticing_places(facts.crash)
+    late = facts.consequences | facts.noticed
     held = [
         (rests_on_consequences(evidence, late), -rule.weight, -len(evidence), name, evidence)
         for name, group in rules

@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 from zlib import crc32
 
 from triage.frames.names import name_forms
+from triage.incident.roles import consequence_places, noticing_places
 from triage.model.crash import Crash, Environment
 from triage.model.position import Position
 from triage.model.stack import Thread
@@ -103,6 +104,16 @@ class Facts:
                 names.add(name)
                 open_names += [inner.casefold() for inner in embeds.get(name, ())]
         return frozenset(names)
+
+    @cached_property
+    def noticed(self) -> frozenset[Position]:
+        """The lines of host frames that only noticed the failure."""
+        return noticing_places(self.crash)
+
+    @cached_property
+    def consequences(self) -> frozenset[Position]:
+        """The lines that tell of consequences alone."""
+        return consequence_places(self.crash)
 
     def words(self) -> frozenset[str]:
         """Return what anchors are compared with: words, parts of them, the literals of lines.
