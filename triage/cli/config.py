@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
+from triage.cli.paths import NamedPath
 from triage.errors import UsageError
 from triage.text.safe import safe_line
 
@@ -23,7 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 VARIABLE = "CLAWTRIAGE_CONFIG"
 PROJECT = "clawtriage.toml"
 KEYS = ("packs", "db", "trust")
-_PATH = click.Path(path_type=Path)
+_PATH = NamedPath(path_type=Path)
 _MAX_BYTES = 1 << 20
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from triage.cli.config import db_option, pack_option
+from triage.cli.paths import NamedPath
 from triage.errors import ExitCode, UsageError
 from triage.text.safe import safe_line
 
@@ -23,16 +24,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 TIMEOUT = 180
 FORMATS = ("text", "markdown", "json", "jsonl")
-
-
-class NamedPath(click.Path):
-    """A path that is not empty: as a path an empty name would be the current folder."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path; an empty name is wrong usage."""
-        if value == "":
-            self.fail("the name is empty (is a variable of the shell not set?)", param, ctx)
-        return super().convert(value, param, ctx)
 
 
 _PATH = NamedPath(path_type=Path)
