@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from triage.incident.roles import states_a_cause
-from triage.knowledge import pieces
+from triage.knowledge import pieces, synchronous_settings
 from triage.model.crash import Crash, Symbols, Timing
 from triage.model.stack import ThreadKind, Trust
 from triage.signatures.placeholders import is_safe
@@ -15,7 +15,6 @@ from triage.text.glob import glob_match
 
 _CUDA = frozenset({"cuda", "cuda-driver", "cublas", "cudnn", "nccl"})
 _KERNEL = frozenset({"oom-killer", "kernel"})
-_BLOCKING = ("CUDA_LAUNCH_BLOCKING", "HIP_LAUNCH_BLOCKING", "AMD_SERIALIZE_KERNEL")
 _PROGRAM = re.compile(r"\bPROGRAM\b")
 
 
@@ -40,7 +39,8 @@ def present(crash: Crash) -> frozenset[str]:
     model = environment.model
     on_gpu = any(t.kind is ThreadKind.GPU and t.frames for t in crash.threads)
     checked = any(error.api == "sanitizer" for error in crash.errors)
-    blocking = any((environment.variables.get(name) or "0") != "0" for name in _BLOCKING)
+    settings = (name for pairs in synchronous_settings().values() for name, _ in pairs)
+    blocking = any((environment.variables.get(name) or "0") != "0" for name in settings)
     stacks = _has_host_stack(crash)
     found = {
         "gpu-core": on_gpu,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from triage.calculators._cache import MIB
 from triage.calculators._sheet import Calculator, Figure, Sheet, as_amount
 
-_MIB = 1 << 20
 _RESERVE_MIB = 2048
 _SHARE = 0.8
 _LIMIT = "variable.CLAW_VRAM_LIMIT"
@@ -21,7 +21,7 @@ def _work(sheet: Sheet) -> Figure:
     if sheet.lacks:
         return sheet.unknown()
     room = total * share - _RESERVE_MIB
-    fit = max(0, min(math.floor(room / (size / _MIB / layers)), int(layers)))
+    fit = max(0, min(math.floor(room / (size / MIB / layers)), int(layers)))
     return sheet.done(f"{fit} of {int(layers)} layers", str(fit))
 
 
