@@ -5,7 +5,6 @@ Both are text in `signatures/errors` and `signatures/noise`, so that adding one 
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -232,6 +231,8 @@ class Piece:
 @cache
 def pieces() -> dict[str, Piece]:
     """Return every piece in `signatures/pieces/*.toml` by its id."""
+    import tomllib  # a store that is opened needs no piece
+
     found: dict[str, Piece] = {}
     for path in table_files("pieces", "toml"):
         try:
